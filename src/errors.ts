@@ -1,0 +1,38 @@
+/** The errors that Rekindle raises itself: each says what is wrong, how to mend it, and whether it passes by itself. */
+
+/** The configuration or the call is wrong; exit status 2. `message` is one line: which key, its value, what it should be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+export type TroubleCode =
+  | 'redis_unreachable'
+  | 'redis_refused'
+  | 'redis_readonly'
+  | 'redis_busy'
+  | 'redis_full'
+  | 'redis_no_module'
+  | 'postgres_unreachable'
+  | 'postgres_refused'
+  | 'postgres_schema'
+  | 'no_symbols'
+  | 'not_whole'
+  | 'timeout'
+  | 'aborted'
+  | 'unexpected'
+
+/** It ran and met trouble; exit status 1. Text never holds a password. */
+export class Trouble extends Error {
+  override readonly name = 'Trouble'
+  constructor(
+    readonly code: TroubleCode,
+    message: string,
+    /** One sentence: the command, setting or permission that mends it. */
+    readonly hint: string,
+    /** True where waiting can help: a server that is away, full or loading; false for a missing table or permission. */
+    readonly passing: boolean,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options)
+  }
+}
