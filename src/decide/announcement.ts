@@ -1,0 +1,52 @@
+/** The rows of one dataset whose symbols and timeframes are named have changed; without a timeframe, every timeframe of the symbol. */
+export interface Change {
+  /** `indicators`, `symbols`, or `candles.` and the timeframe. */
+  readonly dataset: string
+  readonly keys: ReadonlyArray<{ readonly symbol: string; readonly timeframe?: string }> | 'all'
+}
+
+/** What a listener sends to itself to learn that notifications still arrive. */
+export interface Ping {
+  readonly ping: string
+}
+
+export type Announcement = Change | Ping
+
+/** PostgreSQL sends less than 8,000 bytes, so what is longer than this many characters did not come from a trigger. */
+const LONGEST = 8000
+const VERSION = 1
+
+/** Reads a payload of the NOTIFY channel; undefined for whatever is not ours: no JSON, another version, another shape, too long. */
+export function parseAnnouncement(payload: string): Announcement | undefined {
+  const message = payload.length > LONGEST ? undefined : parseObject(payload)
+  if (message?.v !== VERSION) return undefined
+  const { ping, dataset, keys } = message
+  if (typeof ping === 'string') return { ping }
+  if (typeof dataset !== 'string' || dataset === '') return undefined
+  if (keys === null) return { dataset, keys: 'all' }
+  if (!Array.isArray(keys) || !keys.every(isKey)) return undefined
+  return {
+    dataset,
+    keys: keys.map(([symbol, timeframe]) => (timeframe === undefined ? { symbol } : { symbol, timeframe })),
+  }
+}
+
+/** The payload of a ping, below 8,000 bytes as long as the id is. */
+export function pingPayload(id: string): string {
+  return JSON.stringify({ v: VERSION, ping: id })
+}
+
+type Message = Partial<Record<'v' | 'ping' | 'dataset' | 'keys', unknown>>
+
+function parseObject(text: string): Message | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Message) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isKey(key: unknown): key is [symbol: string, timeframe?: string] {
+  return Array.isArray(key) && (key.length === 1 || key.length === 2) && key.every((part) => typeof part === 'string')
+}
