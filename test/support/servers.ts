@@ -5,6 +5,8 @@ import { createDatabase, dropDatabase } from '../../lab/databases.js'
 import { type PostgresOptions, type RunningPostgres, startPostgres } from '../../lab/postgres.js'
 import { type RedisOptions, type RunningRedis, startRedis } from '../../lab/redis.js'
 
+export { until } from './until.js'
+
 /** The two ways in which candles lie in Redis. */
 export const layouts = [{ name: 'sortedset' }, { name: 'timeseries' }] as const
 export type Layout = (typeof layouts)[number]['name']
