@@ -1,0 +1,78 @@
+import type { CandlesConfig, Column } from '../config/schema.js'
+import { quoteIdent, quoteTable } from '../postgres/identifiers.js'
+import type { Database } from './dataset.js'
+
+export const COLUMNS: readonly Column[] = ['open', 'high', 'low', 'close', 'volume']
+
+/** The newest candles of one symbol and timeframe, ascending; texts as PostgreSQL prints them, `''` for NULL. Times are epoch ms. */
+export interface CandleRun {
+  readonly symbol: string
+  readonly times: readonly string[]
+  readonly values: Readonly<Record<Column, readonly string[]>>
+}
+
+type Row = { symbol: string; times: string | null } & Record<Column, string | null>
+
+/** Reads the newest `config.last` candles of each symbol; symbols without candles are absent. */
+export async function readCandles(
+  db: Database,
+  config: CandlesConfig,
+  timeframe: string,
+  symbols: readonly string[],
+): Promise<CandleRun[]> {
+  const table = config.timeframes[timeframe] ?? timeframe
+  const rows = await db.query<Row>(candlesSql(config, table), [symbols, config.last], {
+    [`candles.timeframes.${timeframe}`]: table,
+  })
+  return rows.flatMap(({ symbol, times, ...texts }) => {
+    if (times === null) return []
+    const split = (column: Column): string[] => (texts[column] ?? '').split(',')
+    return {
+      symbol,
+      times: times.split(','),
+      values: {
+        open: split('open'),
+        high: split('high'),
+        low: split('low'),
+        close: split('close'),
+        volume: split('volume'),
+      },
+    }
+  })
+}
+
+/**
+ * One row a symbol, one text a column: PostgreSQL joins 250 values faster than Node receives 250 rows. The LATERAL walks the
+ * primary key backwards, so the depth of history costs nothing. `extract(epoch …)` reads a timestamp without time zone as UTC,
+ * whatever the session's or Node's time zone.
+ */
+function candlesSql({ columns }: CandlesConfig, table: string): string {
+  const time = quoteIdent(columns.time)
+  const inner = COLUMNS.map((column) => `coalesce(${quoteIdent(columns[column])}::text, '') AS ${column}`)
+  const outer = COLUMNS.map((column) => `string_agg(${column}, ',') AS ${column}`)
+  return `
+    SELECT asked.symbol, run.*
+    FROM unnest($1::text[]) AS asked(symbol)
+    CROSS JOIN LATERAL (
+      SELECT string_agg(t::text, ',') AS times, ${outer.join(', ')}
+      FROM (
+        SELECT * FROM (
+          SELECT (extract(epoch FROM ${time}) * 1000)::bigint AS t, ${inner.join(', ')}
+          FROM ${quoteTable(table)}
+          WHERE ${quoteIdent(columns.symbol)} = asked.symbol AND isfinite(${time})
+          ORDER BY ${time} DESC
+          LIMIT $2
+        ) AS newest ORDER BY t
+      ) AS ascending
+    ) AS run`
+}
+
+/** True if Redis can hold this number: not NULL, NaN or infinite, and within the range of a double. */
+export function isStorable(text: string): boolean {
+  return text !== '' && Number.isFinite(Number(text))
+}
+
+/** True if RedisTimeSeries and a reader can use this time: not before 1970. */
+export function isStorableTime(time: string): boolean {
+  return !time.startsWith('-')
+}

@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis'
+import type { Lack, Tally } from '../model.js'
+
+/** Reads from PostgreSQL; rejects with a Trouble. */
+export interface Database {
+  /** `tables`: those the query reads, by the configuration key that chose each, for the error if one is missing. */
+  query<Row>(sql: string, values: readonly unknown[], tables?: Readonly<Record<string, string>>): Promise<Row[]>
+}
+
+/** What PostgreSQL says one Redis key must hold. */
+export interface Wanted {
+  readonly symbol: string
+  readonly key: string
+}
+
+export interface Reading<W extends Wanted> {
+  readonly wanted: readonly W[]
+  /** Values, by symbol, that PostgreSQL holds but Redis cannot: NULL, NaN, infinity, times before 1970. */
+  readonly leftOut: ReadonlyMap<string, number>
+}
+
+/** What a look at Redis found about one wanted key; a dataset adds what it needs in order to write. */
+export interface Finding<W extends Wanted> {
+  readonly wanted: W
+  /** Undefined when the key is whole. */
+  readonly lack: Lack | undefined
+  /** Values Redis holds within the key that PostgreSQL does not know; reported, never removed by a heal. */
+  readonly orphans: readonly string[]
+}
+
+export interface ReadOptions {
+  /** Read the whole history where a bounded look could miss a rarity. */
+  readonly thorough: boolean
+  /** Only these timeframes of the symbols, or all. */
+  readonly timeframes: ReadonlySet<string> | undefined
+}
+
+/**
+ * A kind of data: where PostgreSQL keeps it, which keys hold it in Redis, how the two are compared and how the difference is
+ * written. Reading, comparing and writing are apart, so that survey, verify and heal are the same three steps, taken as far as needed.
+ */
+export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Finding<W>> {
+  /** For example `candles.m1`. */
+  readonly name: string
+  /** Lower ranks are healed first. */
+  readonly rank: number
+  read(db: Database, symbols: readonly string[], options: ReadOptions): Promise<Reading<W>>
+  /** Looks at Redis: by digest where that is enough, value by value if `thorough`. Never writes. */
+  compare(redis: Redis, wanted: readonly W[], thorough: boolean): Promise<F[]>
+  /**
+   * Writes what the findings lack. What is missing is filled in only where it is still missing; what differs is replaced only
+   * where Redis still holds what the finding saw, and only if `replace`: a live writer is never overwritten unseen.
+   * Rejects on any error reply.
+   */
+  write(redis: Redis, findings: readonly F[], replace: boolean): Promise<Tally>
+}

@@ -1,0 +1,152 @@
+import type { IndicatorsConfig } from '../config/schema.js'
+import { renderKey } from '../config/template.js'
+import { sameNumber } from '../decide/compare.js'
+import { type Lack, NOTHING, type Tally } from '../model.js'
+import { asideCommand } from '../redis/aside.js'
+import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+import type { Database, Dataset, Finding, Reading, ReadOptions, Wanted } from './dataset.js'
+import { newestSql } from './indicators-sql.js'
+
+/** The newest indicator values of one symbol and timeframe, as one hash: field = parameter name, value = the double's shortest text. */
+export interface HashWanted extends Wanted {
+  readonly timeframe: string
+  readonly fields: ReadonlyMap<string, string>
+}
+
+export interface HashFinding extends Finding<HashWanted> {
+  /** Field -> what it was seen to hold, `undefined` for nothing. Only fields that need writing. */
+  readonly changes: ReadonlyMap<string, string | undefined>
+}
+
+type Row = { symbol: string; timeframe: string; param: string; value: string | null }
+
+/** Changes in one script call. */
+const BATCH = 100
+
+/**
+ * Sets fields that still are what was seen: a live worker's newer value stands. KEYS: hash; ARGV: field, seen value with '=' before
+ * it or '' for an absent field, new value, and so on. Returns how many were left alone.
+ */
+const PUT = `
+local left = 0
+for i = 1, #ARGV, 3 do
+  local here = redis.call('HGET', KEYS[1], ARGV[i])
+  if (here and '=' .. here or '') == ARGV[i + 1] then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+  else
+    left = left + 1
+  end
+end
+return left`
+
+/** Indicators: the newest value of each parameter of each enabled instance. */
+export function indicatorsDataset(config: IndicatorsConfig, rank: number): Dataset<HashWanted, HashFinding> {
+  const name = 'indicators'
+  return {
+    name,
+    rank,
+    async read(db, symbols, options) {
+      return wantedHashes(config, await readNewest(db, config, symbols, options))
+    },
+    async compare(redis, wanted) {
+      const replies = await exchange(
+        redis,
+        wanted.map(({ key }) => encode('HGETALL', key)),
+      )
+      return wanted.map((item, i) => compareHash(name, item, replies[i] as Reply | Error))
+    },
+    async write(redis, findings, replace) {
+      const lacking = findings.filter(({ lack }) => lack !== undefined)
+      let superseded = 0
+      for (const reply of await exchange(
+        redis,
+        lacking.flatMap((finding) => writeCommands(finding, replace)),
+      )) {
+        if (isErrorReply(reply)) throw reply
+        superseded += Number(reply)
+      }
+      const fields = lacking.reduce((total, { changes }) => total + changes.size, 0)
+      return { ...NOTHING, keys: lacking.length, fields: fields - superseded, superseded } satisfies Tally
+    },
+  }
+}
+
+function readNewest(
+  db: Database,
+  config: IndicatorsConfig,
+  symbols: readonly string[],
+  { thorough, timeframes }: ReadOptions,
+): Promise<Row[]> {
+  return db.query<Row>(newestSql(config, thorough), [symbols, timeframes ? [...timeframes] : null], {
+    'indicators.instances': config.instances,
+    'indicators.values': config.values,
+  })
+}
+
+/** Rows, oldest first -> one hash a symbol and timeframe. Where two instances name the same parameter, the newer value counts. */
+function wantedHashes(config: IndicatorsConfig, rows: readonly Row[]): Reading<HashWanted> {
+  const hashes = new Map<string, { symbol: string; timeframe: string; fields: Map<string, string> }>()
+  const leftOut = new Map<string, number>()
+  for (const { symbol, timeframe, param, value } of rows) {
+    const key = renderKey(config.key, { symbol, timeframe })
+    let hash = hashes.get(key)
+    if (!hash) {
+      hash = { symbol, timeframe, fields: new Map() }
+      hashes.set(key, hash)
+    }
+    if (value !== null && Number.isFinite(Number(value))) hash.fields.set(param, value)
+    else leftOut.set(symbol, (leftOut.get(symbol) ?? 0) + 1)
+  }
+  return {
+    wanted: [...hashes].flatMap(([key, hash]) => (hash.fields.size > 0 ? [{ key, ...hash }] : [])),
+    leftOut,
+  }
+}
+
+function compareHash(dataset: string, wanted: HashWanted, reply: Reply | Error): HashFinding {
+  const { symbol, key, fields } = wanted
+  const lack = (kind: Lack['kind'], missing: number, differing: number): Lack => ({
+    dataset,
+    symbol,
+    key,
+    kind,
+    missing,
+    differing,
+  })
+  if (isErrorReply(reply)) {
+    if (!reply.message.startsWith('WRONGTYPE')) throw reply
+    const changes = new Map([...fields.keys()].map((field) => [field, undefined]))
+    return { wanted, lack: lack('wrong_type', fields.size, 0), orphans: [], changes }
+  }
+  const held = pairs(reply as string[])
+  const changes = new Map<string, string | undefined>()
+  let missing = 0
+  for (const [field, value] of fields) {
+    const there = held.get(field)
+    if (there === undefined) missing++
+    if (there === undefined || !sameNumber(there, value)) changes.set(field, there)
+  }
+  const orphans = [...held.keys()].filter((field) => !fields.has(field))
+  if (changes.size === 0) return { wanted, lack: undefined, orphans, changes }
+  const kind = held.size === 0 ? 'missing' : missing > 0 ? 'hole' : 'differs'
+  return { wanted, lack: lack(kind, missing, changes.size - missing), orphans, changes }
+}
+
+function pairs(list: readonly string[]): ReadonlyMap<string, string> {
+  const map = new Map<string, string>()
+  for (let i = 0; i < list.length; i += 2) map.set(list[i] as string, list[i + 1] as string)
+  return map
+}
+
+function writeCommands({ wanted, lack, changes }: HashFinding, replace: boolean): string[] {
+  const commands = lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'hash')] : []
+  const args = [...changes].flatMap(([field, seen]) =>
+    seen !== undefined && !replace
+      ? []
+      : [[field, seen === undefined ? '' : `=${seen}`, wanted.fields.get(field) as string]],
+  )
+  for (let i = 0; i < args.length; i += BATCH) {
+    commands.push(encode('EVAL', PUT, 1, wanted.key, ...args.slice(i, i + BATCH).flat()))
+  }
+  return commands
+}

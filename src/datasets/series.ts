@@ -1,0 +1,189 @@
+import type { Redis } from 'ioredis'
+import type { CandlesConfig } from '../config/schema.js'
+import { renderKey } from '../config/template.js'
+import { compareSamples, type Difference, kindOfLack } from '../decide/compare.js'
+import { type Lack, NOTHING, type Tally } from '../model.js'
+import { asideCommand } from '../redis/aside.js'
+import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
+import type { Dataset, Finding, Reading } from './dataset.js'
+import { createCommands, extendCommands, readFacts, type SeriesFacts, type SeriesWanted } from './series-commands.js'
+
+export interface SeriesFinding extends Finding<SeriesWanted> {
+  /** What to write into a series that exists, and the values it was seen to hold; absent where the key is whole, missing or of another type. */
+  readonly repair?: {
+    readonly difference: Difference
+    readonly held: ReadonlyMap<string, string>
+    readonly facts: SeriesFacts
+  }
+}
+
+/** A bucket wider than time itself: an aggregation over it yields one number for the whole range. */
+const ONE_BUCKET = Number.MAX_SAFE_INTEGER
+
+/** Candles of one timeframe as RedisTimeSeries, one series a column. */
+export function seriesDataset(
+  config: CandlesConfig,
+  timeframe: string,
+  rank: number,
+): Dataset<SeriesWanted, SeriesFinding> {
+  const name = `candles.${timeframe}`
+  return {
+    name,
+    rank,
+    async read(db, symbols) {
+      return wantedSeries(config, timeframe, await readCandles(db, config, timeframe, symbols))
+    },
+    async compare(redis, wanted, thorough) {
+      const digests = thorough ? undefined : await readDigests(redis, wanted)
+      const unclear = wanted.filter((_, i) => digests === undefined || digests[i] === 'differs')
+      const looked = new Map<SeriesWanted, SeriesFinding>()
+      for (const finding of await lookClosely(redis, name, unclear)) looked.set(finding.wanted, finding)
+      return wanted.map((item, i): SeriesFinding => {
+        const close = looked.get(item)
+        if (close) return close
+        const digest = digests?.[i]
+        if (digest === 'missing' || digest === 'wrong_type')
+          return { wanted: item, lack: wholeLack(name, item, digest), orphans: [] }
+        return { wanted: item, lack: undefined, orphans: [] }
+      })
+    },
+    async write(redis, findings, replace) {
+      const lacking = findings.filter(({ lack }) => lack !== undefined)
+      const replies = await exchange(
+        redis,
+        lacking.flatMap((finding) => writeCommands(finding, replace)),
+      )
+      return tallyReplies(lacking, replies)
+    },
+  }
+}
+
+/** Candle runs -> one wanted series a column, without the samples that Redis cannot hold. */
+function wantedSeries(config: CandlesConfig, timeframe: string, runs: readonly CandleRun[]): Reading<SeriesWanted> {
+  const wanted: SeriesWanted[] = []
+  const leftOut = new Map<string, number>()
+  for (const { symbol, times, values } of runs) {
+    for (const column of COLUMNS) {
+      const key = renderKey(config.keys[column], { symbol, timeframe })
+      const texts = values[column]
+      if (times.every((time, i) => isStorable(texts[i] ?? '') && isStorableTime(time))) {
+        wanted.push({ symbol, key, timeframe, column, times, values: texts })
+        continue
+      }
+      const kept = times.flatMap((time, i) => (isStorable(texts[i] ?? '') && isStorableTime(time) ? [i] : []))
+      leftOut.set(symbol, (leftOut.get(symbol) ?? 0) + times.length - kept.length)
+      if (kept.length === 0) continue
+      const pick = (list: readonly string[]): string[] => kept.map((i) => list[i] as string)
+      wanted.push({ symbol, key, timeframe, column, times: pick(times), values: pick(texts) })
+    }
+  }
+  return { wanted, leftOut }
+}
+
+type Digest = 'same' | 'differs' | 'missing' | 'wrong_type'
+
+/**
+ * Compares count and sum of each wanted range inside Redis: two numbers a series instead of 250 samples. RedisTimeSeries adds in
+ * order of time, as we do, so equal samples give equal bits; where they do not, a closer look costs time, not correctness.
+ */
+async function readDigests(redis: Redis, wanted: readonly SeriesWanted[]): Promise<Digest[]> {
+  const commands = wanted.flatMap(({ key, times }) =>
+    ['count', 'sum'].map((aggregate) =>
+      encode('TS.RANGE', key, times[0] as string, times.at(-1) as string, 'AGGREGATION', aggregate, ONE_BUCKET),
+    ),
+  )
+  const replies = await exchange(redis, commands)
+  return wanted.map(({ values }, i) => {
+    const count = replies[2 * i] as Reply | Error
+    const sum = replies[2 * i + 1] as Reply | Error
+    const gone = absence(count) ?? absence(sum)
+    if (gone) return gone
+    if (onlyValue(count) !== values.length) return 'differs'
+    return onlyValue(sum) === values.reduce((total, value) => total + Number(value), 0) ? 'same' : 'differs'
+  })
+}
+
+/** The value of a reply of one bucket, `[[0, "250"]]`. */
+function onlyValue(reply: Reply | Error): number {
+  const bucket = Array.isArray(reply) ? reply[0] : undefined
+  return Array.isArray(bucket) ? Number(bucket[1]) : Number.NaN
+}
+
+/** Whether an error reply means that the key is missing or of another type; any other error rejects the look. */
+function absence(reply: Reply | Error): 'missing' | 'wrong_type' | undefined {
+  if (!isErrorReply(reply)) return undefined
+  if (/the key does not exist/.test(reply.message)) return 'missing'
+  if (/WRONGTYPE|not a TSDB key/.test(reply.message)) return 'wrong_type'
+  throw reply
+}
+
+function wholeLack(dataset: string, { symbol, key, times }: SeriesWanted, kind: 'missing' | 'wrong_type'): Lack {
+  return { dataset, symbol, key, kind, missing: times.length, differing: 0 }
+}
+
+/** Reads every sample of the wanted ranges, and what decides how a series may be written. */
+async function lookClosely(redis: Redis, dataset: string, wanted: readonly SeriesWanted[]): Promise<SeriesFinding[]> {
+  if (wanted.length === 0) return []
+  const replies = await exchange(
+    redis,
+    wanted.flatMap(({ key, times }) => [
+      encode('TS.RANGE', key, times[0] as string, times.at(-1) as string),
+      encode('TS.INFO', key),
+    ]),
+  )
+  return wanted.map((item, i): SeriesFinding => {
+    const range = replies[2 * i] as Reply | Error
+    const info = replies[2 * i + 1] as Reply | Error
+    const gone = absence(range) ?? absence(info)
+    if (gone) return { wanted: item, lack: wholeLack(dataset, item, gone), orphans: [] }
+    const facts = readFacts(info as Reply)
+    const held = new Map((range as [number, string][]).map(([time, value]) => [String(time), value]))
+    const difference = withoutExpired(compareSamples(item.times, item.values, held), item, facts)
+    const kind = kindOfLack(difference, item.times.length)
+    if (!kind) return { wanted: item, lack: undefined, orphans: difference.orphans }
+    const { symbol, key } = item
+    const { missing, differing, orphans } = difference
+    const lack: Lack = {
+      dataset,
+      symbol,
+      key,
+      kind: kind === 'missing' && held.size > 0 ? 'hole' : kind,
+      missing: missing.length,
+      differing: differing.length,
+    }
+    return { wanted: item, lack, orphans, repair: { difference, held, facts } }
+  })
+}
+
+/** Retention counts from the newest sample: what is older can never be written, so it is not lacking. */
+function withoutExpired(difference: Difference, { times }: SeriesWanted, { retention, last }: SeriesFacts): Difference {
+  if (retention === 0) return difference
+  const oldest = Math.max(last, Number(times.at(-1))) - retention
+  return { ...difference, missing: difference.missing.filter((i) => Number(times[i]) >= oldest) }
+}
+
+function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean): string[] {
+  if (repair) {
+    const { difference, held, facts } = repair
+    return extendCommands(wanted, replace ? difference : { ...difference, differing: [] }, held, facts)
+  }
+  const create = createCommands(wanted)
+  return lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'TSDB-TYPE'), ...create] : create
+}
+
+/** Counts what was written, and rejects on the first reply that is an error, also inside TS.MADD's array. */
+function tallyReplies(findings: readonly SeriesFinding[], replies: readonly (Reply | Error)[]): Tally {
+  let superseded = 0
+  for (const reply of replies) {
+    const elements = Array.isArray(reply) ? reply : [reply]
+    for (const element of elements as (Reply | Error)[]) {
+      if (!isErrorReply(element)) continue
+      // A live writer made the key, or wrote the sample, between our look and our write; the next look sees what is left to do.
+      if (!/key already exists|Error at upsert|older than retention/.test(element.message)) throw element
+      superseded++
+    }
+  }
+  const samples = findings.reduce((total, { lack }) => total + (lack?.missing ?? 0) + (lack?.differing ?? 0), 0)
+  return { ...NOTHING, keys: findings.length, samples, superseded }
+}

@@ -1,0 +1,202 @@
+import type { Redis } from 'ioredis'
+import type { CandlesConfig } from '../config/schema.js'
+import { renderKey } from '../config/template.js'
+import { type Difference, kindOfLack, sameNumber } from '../decide/compare.js'
+import { NOTHING } from '../model.js'
+import { asideCommand } from '../redis/aside.js'
+import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
+import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
+
+/** One symbol's candles of one timeframe, as one sorted set: score = open time in ms, member = JSON of the candle. */
+export interface SetWanted extends Wanted {
+  readonly times: readonly string[]
+  readonly members: readonly string[]
+}
+
+export interface SetFinding extends Finding<SetWanted> {
+  /** What differs, and the members seen at each time (more than one where somebody wrote a candle twice). */
+  readonly repair?: { readonly difference: Difference; readonly held: ReadonlyMap<string, readonly string[]> }
+}
+
+/** Members in one ZADD. */
+const BATCH = 250
+/** Scripted changes in one command. */
+const REPLACE_BATCH = 50
+
+/**
+ * Sets the member at a time if what stands there is what was seen. A sorted set is keyed by its members, so a plain ZADD of a
+ * changed candle would leave two of them. KEYS: set; ARGV: time, seen members joined by newline, new member, and so on.
+ */
+const REPLACE = `
+local done = 0
+for i = 1, #ARGV, 3 do
+  local here = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[i], ARGV[i])
+  if table.concat(here, '\\n') == ARGV[i + 1] then
+    if #here > 0 then redis.call('ZREM', KEYS[1], unpack(here)) end
+    redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 2])
+    done = done + 1
+  end
+end
+return done`
+
+/** Candles of one timeframe as sorted sets, for a Redis without RedisTimeSeries. */
+export function sortedSetDataset(
+  config: CandlesConfig,
+  timeframe: string,
+  rank: number,
+): Dataset<SetWanted, SetFinding> {
+  const name = `candles.${timeframe}`
+  return {
+    name,
+    rank,
+    async read(db, symbols) {
+      return wantedSets(config, timeframe, await readCandles(db, config, timeframe, symbols))
+    },
+    async compare(redis, wanted) {
+      const replies = await exchange(
+        redis,
+        wanted.map(({ key, times }) => encode('ZRANGEBYSCORE', key, times[0] as string, times.at(-1) as string)),
+      )
+      const empty = wanted.filter((_, i) => Array.isArray(replies[i]) && replies[i].length === 0)
+      const exists = new Set(empty.length === 0 ? [] : await existing(redis, empty))
+      return wanted.map((item, i) => compareSet(name, item, replies[i] as Reply | Error, exists.has(item)))
+    },
+    async write(redis, findings, replace) {
+      const lacking = findings.filter(({ lack }) => lack !== undefined)
+      for (const reply of await exchange(
+        redis,
+        lacking.flatMap((finding) => writeCommands(finding, replace)),
+      ))
+        if (isErrorReply(reply)) throw reply
+      const samples = lacking.reduce((total, { lack }) => total + (lack?.missing ?? 0) + (lack?.differing ?? 0), 0)
+      return { ...NOTHING, keys: lacking.length, samples }
+    },
+  }
+}
+
+/** Candle runs -> wanted sets; a candle with a value that JSON cannot hold is left out whole. */
+function wantedSets(config: CandlesConfig, timeframe: string, runs: readonly CandleRun[]): Reading<SetWanted> {
+  const wanted: SetWanted[] = []
+  const leftOut = new Map<string, number>()
+  for (const { symbol, times, values } of runs) {
+    const { open, high, low, close, volume } = values
+    const kept: string[] = []
+    const members: string[] = []
+    times.forEach((time, i) => {
+      if (!isStorableTime(time) || COLUMNS.some((column) => !isStorable(values[column][i] ?? ''))) return
+      kept.push(time)
+      members.push(`{"t":${time},"o":${open[i]},"h":${high[i]},"l":${low[i]},"c":${close[i]},"v":${volume[i]}}`)
+    })
+    if (kept.length < times.length) leftOut.set(symbol, times.length - kept.length)
+    if (kept.length > 0)
+      wanted.push({ symbol, key: renderKey(config.keys.close, { symbol, timeframe }), times: kept, members })
+  }
+  return { wanted, leftOut }
+}
+
+/** Of sets whose wanted range is empty, those that exist all the same. */
+async function existing(redis: Redis, wanted: readonly SetWanted[]): Promise<SetWanted[]> {
+  const replies = await exchange(
+    redis,
+    wanted.map(({ key }) => encode('EXISTS', key)),
+  )
+  return wanted.filter((_, i) => replies[i] === 1)
+}
+
+function compareSet(dataset: string, wanted: SetWanted, reply: Reply | Error, exists: boolean): SetFinding {
+  const { symbol, key, times, members } = wanted
+  if (isErrorReply(reply)) {
+    if (!reply.message.startsWith('WRONGTYPE')) throw reply
+    const lack = { dataset, symbol, key, kind: 'wrong_type', missing: times.length, differing: 0 } as const
+    return { wanted, lack, orphans: [] }
+  }
+  const found = reply as string[]
+  if (found.length === members.length && members.every((member, i) => member === found[i])) {
+    return { wanted, lack: undefined, orphans: [] }
+  }
+  const held = byTime(found)
+  const difference = compareMembers(times, members, held)
+  const kind = kindOfLack(difference, times.length)
+  if (!kind) return { wanted, lack: undefined, orphans: difference.orphans }
+  const lack = {
+    dataset,
+    symbol,
+    key,
+    kind: kind === 'missing' && exists ? 'hole' : kind,
+    missing: difference.missing.length,
+    differing: difference.differing.length,
+  } as const
+  return { wanted, lack, orphans: difference.orphans, repair: { difference, held } }
+}
+
+/** Members by the time they name; a member that names none goes under '' and is nobody's. */
+function byTime(members: readonly string[]): ReadonlyMap<string, string[]> {
+  const held = new Map<string, string[]>()
+  for (const member of members) {
+    const time = String(readCandle(member)?.['t'] ?? '')
+    const there = held.get(time)
+    if (there) there.push(member)
+    else held.set(time, [member])
+  }
+  return held
+}
+
+function compareMembers(
+  times: readonly string[],
+  members: readonly string[],
+  held: ReadonlyMap<string, readonly string[]>,
+): Difference {
+  const missing: number[] = []
+  const differing: number[] = []
+  const known = new Set(times)
+  times.forEach((time, i) => {
+    const there = held.get(time)
+    if (!there) missing.push(i)
+    else if (there.length > 1 || !sameCandle(there[0] as string, members[i] as string)) differing.push(i)
+  })
+  return { missing, differing, orphans: [...held.keys()].filter((time) => !known.has(time)) }
+}
+
+/** True if both members are the same candle, however their numbers are written. */
+function sameCandle(a: string, b: string): boolean {
+  if (a === b) return true
+  const [left, right] = [readCandle(a), readCandle(b)]
+  return (
+    left !== undefined &&
+    right !== undefined &&
+    ['o', 'h', 'l', 'c', 'v'].every((name) => sameNumber(String(left[name]), String(right[name])))
+  )
+}
+
+function readCandle(member: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(member)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Fills what is missing and replaces what differs; the newest candle, which may still be forming, only if no live writer was faster. */
+function writeCommands({ wanted, lack, repair }: SetFinding, replace: boolean): string[] {
+  const { key, times, members } = wanted
+  const missing = repair ? repair.difference.missing : [...times.keys()]
+  const newest = missing.at(-1) === times.length - 1
+  const body = newest ? missing.slice(0, -1) : missing
+  const guarded = [...(newest ? [times.length - 1] : []), ...((replace && repair?.difference.differing) || [])]
+  const commands = lack?.kind === 'wrong_type' ? [asideCommand(key, 'zset')] : []
+  for (let i = 0; i < body.length; i += BATCH) {
+    commands.push(
+      encode('ZADD', key, ...body.slice(i, i + BATCH).flatMap((at) => [times[at] as string, members[at] as string])),
+    )
+  }
+  for (let i = 0; i < guarded.length; i += REPLACE_BATCH) {
+    const args = guarded.slice(i, i + REPLACE_BATCH).flatMap((at) => {
+      const time = times[at] as string
+      return [time, (repair?.held.get(time) ?? []).join('\n'), members[at] as string]
+    })
+    commands.push(encode('EVAL', REPLACE, 1, key, ...args))
+  }
+  return commands
+}

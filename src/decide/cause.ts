@@ -1,0 +1,71 @@
+import type { Cause, Lack, ServerFacts, Suspicion } from '../model.js'
+
+/** All that is known about a confirmed loss. */
+export interface Case {
+  readonly suspicion: Pick<Suspicion, 'signals' | 'keyEvents'>
+  /** What INFO said when everything was last seen whole; undefined at the first look. */
+  readonly before: ServerFacts | undefined
+  /** What INFO says now. */
+  readonly now: ServerFacts
+  readonly lacks: readonly Pick<Lack, 'kind'>[]
+  /** Keys that are gone as a share of those known, 0 to 1. */
+  readonly share: number
+}
+
+/** uptime_in_seconds is cut to whole seconds. */
+const UPTIME_SLACK = 2_000
+
+/** Names why data was lost, from what the server tells about itself before and after. */
+export function causeOf(facts: Case): Cause {
+  const { before, now, lacks } = facts
+  if (lacks.length > 0 && lacks.every(({ kind }) => kind === 'wrong_type')) return 'corruption'
+  if (!before) return 'unknown'
+  if (before.runId !== undefined && now.runId !== undefined && before.runId !== now.runId) {
+    return newProcess(before, now, facts.share)
+  }
+  return sameProcess(facts, before, now)
+}
+
+/** Another process answers: the same server restarted, or another server. */
+function newProcess(before: ServerFacts, now: ServerFacts, share: number): Cause {
+  const startedAt = now.uptimeSeconds === undefined ? now.at : now.at - now.uptimeSeconds * 1000
+  if (startedAt < before.at - UPTIME_SLACK) {
+    // It ran already while we still talked to the other one.
+    const related = now.previousReplicationId === before.replicationId || now.replicationId === before.replicationId
+    return related ? 'failover' : 'replacement'
+  }
+  const moved = differ(before.configFile, now.configFile) || differ(before.directory, now.directory)
+  // An append-only file that was on cannot come back empty: this is not the directory it was in.
+  const lostItsFile = before.aofEnabled === true && now.aofEnabled === true && share === 1
+  return moved || lostItsFile ? 'replacement' : 'restart'
+}
+
+function sameProcess({ suspicion, share }: Case, before: ServerFacts, now: ServerFacts): Cause {
+  const { signals, keyEvents } = suspicion
+  const calls = callsSince(before, now)
+  const wholesale = share >= 0.5 || signals.has('flush')
+  if (wholesale && calls.flushall + calls.flushdb > 0) return 'flush'
+  if (wholesale && calls.swapdb > 0) return 'swapdb'
+  if (before.role !== now.role || differ(before.replicationId, now.replicationId)) return 'failover'
+  if (keyEvents['evicted'] || (now.evictedKeys ?? 0) > (before.evictedKeys ?? 0)) return 'eviction'
+  if (Object.keys(keyEvents).length > 0) return 'deletion'
+  if (signals.has('flush') && !now.calls) return 'flush'
+  return calls.del + calls.unlink > 0 ? 'deletion' : 'unknown'
+}
+
+/** Calls of the commands that lose data, between two readings of the same process; zeros where Redis does not tell. */
+export function callsSince(before: ServerFacts | undefined, now: ServerFacts): NonNullable<ServerFacts['calls']> {
+  const since = (command: keyof NonNullable<ServerFacts['calls']>): number =>
+    Math.max(0, (now.calls?.[command] ?? 0) - (before?.runId === now.runId ? (before?.calls?.[command] ?? 0) : 0))
+  return {
+    flushall: since('flushall'),
+    flushdb: since('flushdb'),
+    swapdb: since('swapdb'),
+    del: since('del'),
+    unlink: since('unlink'),
+  }
+}
+
+function differ(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && a !== b
+}

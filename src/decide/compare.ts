@@ -1,0 +1,43 @@
+import type { Lack } from '../model.js'
+
+/** Positions in the wanted values that Redis lacks or holds differently; both ascending. */
+export interface Difference {
+  readonly missing: readonly number[]
+  readonly differing: readonly number[]
+  /** Times that only Redis holds. */
+  readonly orphans: readonly string[]
+}
+
+/** True if both texts are the same number; `1.50` equals `1.5`, and an unreadable text equals nothing but itself. */
+export function sameNumber(a: string, b: string): boolean {
+  return a === b || Number(a) === Number(b)
+}
+
+/** Compares two runs of samples, both ascending in time. `held` maps each time to its value's text. */
+export function compareSamples(
+  times: readonly string[],
+  values: readonly string[],
+  held: ReadonlyMap<string, string>,
+): Difference {
+  const missing: number[] = []
+  const differing: number[] = []
+  let matched = 0
+  for (let i = 0; i < times.length; i++) {
+    const value = held.get(times[i] as string)
+    if (value === undefined) missing.push(i)
+    else {
+      matched++
+      if (!sameNumber(value, values[i] as string)) differing.push(i)
+    }
+  }
+  const orphans = matched === held.size ? [] : [...held.keys()].filter((time) => !times.includes(time))
+  return { missing, differing, orphans }
+}
+
+/** Names what `difference` amounts to for a key that is wanted to hold `size` values in order of time. */
+export function kindOfLack(difference: Difference, size: number): Lack['kind'] | undefined {
+  const { missing, differing } = difference
+  if (missing.length === size && size > 0) return 'missing'
+  if (missing.length > 0) return missing[0] === size - missing.length ? 'stale_tail' : 'hole'
+  return differing.length > 0 ? 'differs' : undefined
+}

@@ -1,0 +1,50 @@
+/**
+ * Keeps account of what is not known to be whole: symbol -> dataset -> when that was noted. A symbol is whole when nothing of it is
+ * on the account.
+ *
+ * Work that began before a loss was noted says nothing about it, so notes and work carry numbers from one sequence.
+ */
+export class Wholeness {
+  private readonly open = new Map<string, Map<string, number>>()
+  private sequence = 0
+
+  /** The number that work which begins now must be settled with. */
+  now(): number {
+    return this.sequence
+  }
+
+  /** Notes that datasets of a symbol are not known to be whole; true if the symbol was whole until now. */
+  doubt(symbol: string, datasets: Iterable<string>): boolean {
+    this.sequence++
+    const known = this.open.get(symbol)
+    const notes = known ?? new Map<string, number>()
+    for (const dataset of datasets) notes.set(dataset, this.sequence)
+    if (notes.size > 0) this.open.set(symbol, notes)
+    return known === undefined && notes.size > 0
+  }
+
+  /** Notes that a dataset of a symbol was seen whole by work that began at `began`; true if that makes the symbol whole. */
+  settle(symbol: string, dataset: string, began: number): boolean {
+    const notes = this.open.get(symbol)
+    const noted = notes?.get(dataset)
+    if (!notes || noted === undefined || noted > began) return false
+    notes.delete(dataset)
+    if (notes.size > 0) return false
+    this.open.delete(symbol)
+    return true
+  }
+
+  /** Forgets a symbol that is no longer enabled. */
+  forget(symbol: string): void {
+    this.open.delete(symbol)
+  }
+
+  isWhole(symbol: string): boolean {
+    return !this.open.has(symbol)
+  }
+
+  /** How many symbols are not whole. */
+  get size(): number {
+    return this.open.size
+  }
+}

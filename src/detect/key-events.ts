@@ -1,0 +1,68 @@
+import { Observable } from 'rxjs'
+import type { Life } from '../redis/life.js'
+import { ask } from '../redis/wire.js'
+
+export interface KeyEvent {
+  readonly event: string
+  readonly key: string
+  readonly at: number
+}
+
+/**
+ * The events that can mean that a key of ours is gone or is another. `set`, `restore` and `rename_to` write over any type;
+ * `overwritten` and `type_changed` say so from Redis 8.2 on. What workers do all day (`ts.add`, `hset`, `zadd`) is not subscribed to.
+ */
+export const SUSPICIOUS_EVENTS = [
+  'del',
+  'unlink',
+  'evicted',
+  'expired',
+  'rename_from',
+  'rename_to',
+  'move_from',
+  'set',
+  'restore',
+  'copy_to',
+  'overwritten',
+  'type_changed',
+] as const
+
+/** The classes those events need in `notify-keyspace-events`: keyevents; generic, string, expired, evicted. */
+const NEEDED = ['E', 'g', '$', 'x', 'e']
+
+/** Adds the classes we need to what the server already announces for others; `undefined` if nothing is to add. */
+export function extendNotifyFlags(flags: string): string | undefined {
+  // `A` stands for every class but E, K and a few rare ones.
+  const has = (flag: string): boolean => flags.includes(flag) || (flag !== 'E' && flags.includes('A'))
+  const missing = NEEDED.filter((flag) => !has(flag))
+  return missing.length === 0 ? undefined : flags + missing.join('')
+}
+
+/**
+ * Emits suspicious events on any key of the database. `onForbidden` is told if the server cannot be asked to announce them; those
+ * that it announces anyway still arrive.
+ */
+export function watchKeyEvents(
+  { probe, ears, database }: Pick<Life, 'probe' | 'ears' | 'database'>,
+  onForbidden: (error: unknown) => void,
+): Observable<KeyEvent> {
+  const prefix = `__keyevent@${database}__:`
+  return new Observable((out) => {
+    const onMessage = (channel: string, key: string): void => {
+      if (channel.startsWith(prefix)) out.next({ event: channel.slice(prefix.length), key, at: Date.now() })
+    }
+    ears.on('message', onMessage)
+    const start = async (): Promise<void> => {
+      await ears.subscribe(...SUSPICIOUS_EVENTS.map((event) => prefix + event))
+      await announceEvents(probe).catch(onForbidden)
+    }
+    start().catch((error: unknown) => out.error(error))
+    return () => ears.off('message', onMessage)
+  })
+}
+
+async function announceEvents(probe: Life['probe']): Promise<void> {
+  const setting = (await ask(probe, 'CONFIG', 'GET', 'notify-keyspace-events')) as string[]
+  const flags = extendNotifyFlags(setting[1] ?? '')
+  if (flags !== undefined) await ask(probe, 'CONFIG', 'SET', 'notify-keyspace-events', flags)
+}

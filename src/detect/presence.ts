@@ -1,0 +1,58 @@
+import type { Redis } from 'ioredis'
+import type { Holdings } from '../holdings.js'
+import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+
+/** Keys in one EXISTS: about 0.1 ms of Redis' time. */
+const BATCH = 500
+
+/** Of the given keys, those that are not there. Any type counts as there. */
+export async function missingKeys(redis: Redis, keys: readonly string[]): Promise<string[]> {
+  const groups: (readonly string[])[] = []
+  for (let i = 0; i < keys.length; i += BATCH) groups.push(keys.slice(i, i + BATCH))
+  const counts = await exchange(
+    redis,
+    groups.map((group) => encode('EXISTS', ...group)),
+  )
+  const missing: string[] = []
+  const unclear: string[] = []
+  groups.forEach((group, i) => {
+    const count = countOf(counts[i])
+    if (count === 0) missing.push(...group)
+    else if (count < group.length) unclear.push(...group)
+  })
+  const each = await exchange(
+    redis,
+    unclear.map((key) => encode('EXISTS', key)),
+  )
+  missing.push(...unclear.filter((_, i) => countOf(each[i]) === 0))
+  return missing
+}
+
+/** Every key that stood and no longer does, by symbol: what a flush or an empty restart took. */
+export async function lostKeys(redis: Redis, holdings: Holdings): Promise<Map<string, string[]>> {
+  const lost = new Map<string, string[]>()
+  for (const key of await missingKeys(
+    redis,
+    holdings.symbols.flatMap((symbol) => holdings.keysOf(symbol)),
+  )) {
+    const symbol = holdings.ownerOf(key)?.symbol
+    if (symbol === undefined) continue
+    const keys = lost.get(symbol)
+    if (keys) keys.push(key)
+    else lost.set(symbol, [key])
+  }
+  return lost
+}
+
+/** One key of every symbol, another one each `turn`. */
+export function sentinelKeys(holdings: Holdings, turn: number): string[] {
+  return holdings.symbols.flatMap((symbol) => {
+    const keys = holdings.keysOf(symbol)
+    return keys.length === 0 ? [] : [keys[turn % keys.length] as string]
+  })
+}
+
+function countOf(reply: Reply | Error | undefined): number {
+  if (isErrorReply(reply)) throw reply
+  return Number(reply)
+}

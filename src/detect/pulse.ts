@@ -1,0 +1,34 @@
+import { defer, type Observable, repeat } from 'rxjs'
+import type { Holdings } from '../holdings.js'
+import type { ServerFacts } from '../model.js'
+import { type Life, readFacts } from '../redis/life.js'
+import { readEpoch } from '../redis/marks.js'
+import { missingKeys, sentinelKeys } from './presence.js'
+
+/** What one poll saw. */
+export interface Pulse {
+  readonly facts: ServerFacts
+  readonly epoch: string | null
+  /** Sentinel keys that are gone. */
+  readonly missing: readonly string[]
+  /** When the poll began, and when its answers were in. */
+  readonly from: number
+  readonly at: number
+}
+
+/**
+ * Looks at Redis every `period` ms: INFO, the epoch, and one key of every symbol in turn. Errors when Redis does not answer.
+ * The next poll waits for the one before, so that a slow server is not asked twice.
+ */
+export function watchPulse({ probe }: Pick<Life, 'probe'>, holdings: Holdings, period: number): Observable<Pulse> {
+  let turn = 0
+  return defer(async (): Promise<Pulse> => {
+    const from = Date.now()
+    const [facts, epoch, missing] = await Promise.all([
+      readFacts(probe),
+      readEpoch(probe),
+      missingKeys(probe, sentinelKeys(holdings, turn++)),
+    ])
+    return { facts, epoch, missing, from, at: Date.now() }
+  }).pipe(repeat({ delay: period }))
+}

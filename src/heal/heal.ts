@@ -1,0 +1,79 @@
+import type { Redis } from 'ioredis'
+import type { Database, Dataset, Finding, Wanted } from '../datasets/dataset.js'
+import { Trouble } from '../errors.js'
+import { addTallies, type Lack, NOTHING, type Tally } from '../model.js'
+
+/** The two sides of every look and every heal, and the signal that ends it. */
+export interface Sides {
+  readonly db: Database
+  readonly redis: Redis
+  readonly signal: AbortSignal
+}
+
+export interface Scope {
+  readonly symbols: readonly string[]
+  readonly timeframes: ReadonlySet<string> | undefined
+  readonly thorough: boolean
+}
+
+/** What a look at some symbols of one dataset found, key by key. */
+export interface Examination {
+  readonly findings: readonly Finding<Wanted>[]
+  readonly leftOut: ReadonlyMap<string, number>
+}
+
+export interface Healed extends Examination {
+  readonly tally: Tally
+}
+
+/** How often a heal looks again before it gives up for now. */
+const PASSES = 3
+
+/** Reads what PostgreSQL wants and compares Redis with it; writes nothing. */
+export async function examine(dataset: Dataset, { db, redis, signal }: Sides, scope: Scope): Promise<Examination> {
+  const { wanted, leftOut } = await dataset.read(db, scope.symbols, scope)
+  signal.throwIfAborted()
+  const findings = await dataset.compare(redis, wanted, scope.thorough)
+  signal.throwIfAborted()
+  return { findings, leftOut }
+}
+
+/**
+ * Makes some symbols of one dataset whole: looks, writes what is lacking, and looks again until nothing is. The findings are those
+ * of the first look. What differs is replaced once; if it differs again afterwards, a live writer was there, and its value stands.
+ */
+export async function heal(dataset: Dataset, sides: Sides, scope: Scope): Promise<Healed> {
+  const first = await examine(dataset, sides, scope)
+  let tally: Tally = { ...NOTHING, leftOut: sum(first.leftOut.values()) }
+  let lacking = first.findings.filter(({ lack }) => lack !== undefined)
+  for (let pass = 1; lacking.length > 0; pass++) {
+    if (pass > PASSES) throw stillLacking(lacking.flatMap(({ lack }) => lack ?? []))
+    const written = await dataset.write(sides.redis, lacking, pass === 1)
+    tally = addTallies(tally, pass === 1 ? written : { ...written, keys: 0 })
+    sides.signal.throwIfAborted()
+    const again = await dataset.compare(
+      sides.redis,
+      lacking.map(({ wanted }) => wanted),
+      scope.thorough,
+    )
+    sides.signal.throwIfAborted()
+    lacking = again.filter(({ lack }) => lack !== undefined && lack.missing > 0)
+  }
+  return { ...first, tally }
+}
+
+function stillLacking(lacks: readonly Lack[]): Trouble {
+  const [first] = lacks
+  return new Trouble(
+    'not_whole',
+    `${lacks.length} keys still lack values after ${PASSES} attempts, ${first?.key} for one: ${first?.kind}, ${first?.missing} missing`,
+    'something else removes or evicts them: look at maxmemory-policy and at what other clients do',
+    true,
+  )
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0
+  for (const number of numbers) total += number
+  return total
+}

@@ -1,0 +1,56 @@
+import pg from 'pg'
+import type { Database } from '../datasets/dataset.js'
+import { postgresTrouble } from './trouble.js'
+
+/** Limits in ms: to connect, for the server to run a statement, and for its answer to arrive. */
+const CONNECT_TIMEOUT = 5_000
+const STATEMENT_TIMEOUT = 60_000
+const QUERY_TIMEOUT = 65_000
+const POOL_SIZE = 4
+
+/** Connection settings shared by the pool and the listener. `sslmode` means what it means to libpq. */
+export function clientConfig(url: string): pg.ClientConfig {
+  const parsed = new URL(url)
+  if (parsed.searchParams.has('sslmode')) parsed.searchParams.set('uselibpqcompat', 'true')
+  return {
+    connectionString: parsed.toString(),
+    application_name: 'rekindle',
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    query_timeout: QUERY_TIMEOUT,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  }
+}
+
+export interface OpenDatabase extends Database {
+  close(): Promise<void>
+}
+
+/**
+ * Opens a small pool whose sessions can only read: nothing flows back to PostgreSQL, and the server holds us to it.
+ * `server` is `host:port/database`, for errors.
+ */
+export function openDatabase(url: string, server: string): OpenDatabase {
+  const pool = new pg.Pool({
+    ...clientConfig(url),
+    max: POOL_SIZE,
+    statement_timeout: STATEMENT_TIMEOUT,
+    options: '-c default_transaction_read_only=on',
+  })
+  // An idle connection that dies is not news: the next query opens another or reports why it cannot.
+  pool.on('error', () => undefined)
+  return {
+    async query<Row>(
+      sql: string,
+      values: readonly unknown[],
+      tables?: Readonly<Record<string, string>>,
+    ): Promise<Row[]> {
+      try {
+        return (await pool.query(sql, [...values])).rows as Row[]
+      } catch (error) {
+        throw postgresTrouble(error, server, tables)
+      }
+    },
+    close: () => pool.end(),
+  }
+}

@@ -1,0 +1,42 @@
+import { Redis } from 'ioredis'
+
+/** How long a connection attempt may take, in ms. */
+const CONNECT_TIMEOUT = 5_000
+/** How long a command may take before the connection counts as dead, in ms. */
+const COMMAND_TIMEOUT = 10_000
+
+/**
+ * Opens one connection that belongs to one life of Redis: it never reconnects, never queues a command while it is down and never
+ * replays one into a newer life. With ioredis' defaults a SET issued while Redis was dead landed in the restarted server.
+ *
+ * RESP2, because ioredis has no handler for RESP3's `invalidate` push.
+ */
+export async function connectRedis(url: string, name: string): Promise<Redis> {
+  const redis = new Redis(url, {
+    protocol: 2,
+    lazyConnect: true,
+    connectionName: name,
+    connectTimeout: CONNECT_TIMEOUT,
+    commandTimeout: COMMAND_TIMEOUT,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    keepAlive: 10_000,
+    noDelay: true,
+  })
+  let failure: unknown
+  // ioredis reports the reason (ECONNREFUSED, WRONGPASS) as an event and rejects connect() with a generic text.
+  redis.on('error', (error) => {
+    failure ??= error
+  })
+  try {
+    await redis.connect()
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    throw failure ?? error
+  }
+}

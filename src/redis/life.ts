@@ -1,0 +1,125 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { serverFacts } from '../decide/info.js'
+import { Trouble } from '../errors.js'
+import type { ServerFacts } from '../model.js'
+import { connectRedis } from './connect.js'
+import { redisTrouble } from './trouble.js'
+import { encode, exchange, isErrorReply } from './wire.js'
+
+/** One connection to one Redis process. A new life means: look before you trust. */
+export interface Life {
+  /** What INFO said when the life began; without permission for INFO, nothing but the time. */
+  readonly facts: ServerFacts
+  /** The database number, for the names of keyspace events. */
+  readonly database: number
+  /** Short commands: probes and marks. Never behind megabytes of a heal. */
+  readonly probe: Redis
+  /** Heals. */
+  readonly bulk: Redis
+  /** The subscriber: flush signals and key events. */
+  readonly ears: Redis
+  /** When Redis accepted our first command, in epoch ms. */
+  readonly since: number
+}
+
+export interface OpenLife {
+  readonly life: Life
+  /** Rejects with a Trouble as soon as one of the connections closes. */
+  readonly ended: Promise<never>
+  close(): void
+}
+
+/** How often a server that loads its data, or a replica, is asked whether that is over, in ms. */
+const ASK_AGAIN = 50
+/** Managed services take commands away by ACL or by renaming them. */
+const FORBIDDEN = /^NOPERM|unknown command/
+
+export interface OpenOptions {
+  readonly url: string
+  /** `host:port/db`, for errors. */
+  readonly server: string
+  /** Called while Redis answers but cannot be used yet: it loads its data, or is a replica. */
+  readonly onWaiting: (trouble: Trouble) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Opens the connections of one life, and waits as long as Redis loads its data or is a replica; rejects with a Trouble if it
+ * cannot be reached or refuses us.
+ */
+export async function openLife({ url, server, onWaiting, signal }: OpenOptions): Promise<OpenLife> {
+  const connections: Redis[] = []
+  const close = (): void => {
+    for (const connection of connections) connection.disconnect()
+  }
+  signal.addEventListener('abort', close, { once: true })
+  try {
+    const open = async (name: string): Promise<Redis> => {
+      const connection = await connectRedis(url, name)
+      connections.push(connection)
+      signal.throwIfAborted()
+      return connection
+    }
+    const probe = await open('rekindle')
+    const since = Date.now()
+    const facts = await usableFacts(probe, server, onWaiting, signal)
+    const [bulk, ears] = await Promise.all([open('rekindle-bulk'), open('rekindle-ears')])
+    const ended = new Promise<never>((_, reject) => {
+      for (const connection of connections) {
+        connection.once('close', () => reject(redisTrouble(new Error('the connection was closed'), server)))
+      }
+    })
+    // Whoever holds the life listens to `ended`; if it fails before that, somebody must.
+    ended.catch(() => undefined)
+    return { life: { facts, database: probe.options.db ?? 0, probe, bulk, ears, since }, ended, close }
+  } catch (error) {
+    close()
+    throw redisTrouble(error, server)
+  }
+}
+
+/** Asks INFO until the server has loaded its data and is no replica. */
+async function usableFacts(
+  probe: Redis,
+  server: string,
+  onWaiting: (trouble: Trouble) => void,
+  signal: AbortSignal,
+): Promise<ServerFacts> {
+  for (;;) {
+    signal.throwIfAborted()
+    const facts = await readFacts(probe)
+    if (facts.cluster) {
+      throw new Trouble(
+        'redis_refused',
+        `Redis ${server} runs in cluster mode`,
+        'point redis.url at a single primary',
+        false,
+      )
+    }
+    if (facts.loading) onWaiting(redisTrouble(new Error('LOADING Redis is loading its data'), server))
+    else if (facts.role === 'replica') onWaiting(redisTrouble(new Error('READONLY it is a replica'), server))
+    else return facts
+    await delay(ASK_AGAIN, undefined, { signal })
+  }
+}
+
+/** Reads INFO, INFO commandstats and CONFIG GET dir; what is forbidden stays unknown. */
+export async function readFacts(probe: Redis): Promise<ServerFacts> {
+  const replies = await exchange(probe, [
+    encode('INFO'),
+    encode('INFO', 'commandstats'),
+    encode('CONFIG', 'GET', 'dir'),
+  ])
+  const [info, stats, dir] = replies.map((reply) => {
+    if (!isErrorReply(reply)) return reply
+    if (FORBIDDEN.test(reply.message)) return undefined
+    throw reply
+  })
+  return serverFacts(
+    typeof info === 'string' ? info : '',
+    typeof stats === 'string' ? stats : undefined,
+    Array.isArray(dir) ? String(dir[1]) : undefined,
+    Date.now(),
+  )
+}

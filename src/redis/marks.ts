@@ -1,0 +1,77 @@
+import type { Redis } from 'ioredis'
+import { ask, encode, exchange, isErrorReply, type Reply } from './wire.js'
+
+/** Stands while everything is whole; written last, and dies with the data. Its value starts with the run_id it was written in. */
+export const EPOCH = 'rekindle:epoch'
+/** Hash, symbol -> epoch: the symbols that are whole. Dies with the data, so that a reader never takes an empty Redis for truth. */
+export const READY = 'rekindle:ready'
+
+/** KEYS: ready, and every key of the symbol; ARGV: symbol, epoch. A symbol that was lost again since it was verified is not marked. */
+const MARK_READY = `
+if #KEYS > 1 and redis.call('EXISTS', unpack(KEYS, 2)) < #KEYS - 1 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1`
+
+/** KEYS: epoch, ready; ARGV: epoch, how many symbols must be ready. A flush since the last of them leaves too few. */
+const MARK_COMPLETE = `
+if redis.call('HLEN', KEYS[2]) < tonumber(ARGV[2]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1`
+
+/** A new epoch for a life: unique, and tells whether the process it was written in still runs. */
+export function newEpoch(runId: string | undefined): string {
+  return `${runId ?? 'unknown'}:${Date.now().toString(36)}`
+}
+
+export async function readEpoch(redis: Redis): Promise<string | null> {
+  return (await ask(redis, 'GET', EPOCH)) as string | null
+}
+
+/** Symbols that are marked ready. */
+export async function readReady(redis: Redis): Promise<string[]> {
+  return (await ask(redis, 'HKEYS', READY)) as string[]
+}
+
+/** Marks symbols ready whose keys (at most a few thousand a symbol) all stand; returns those that could not be marked. */
+export async function markReady(
+  redis: Redis,
+  epoch: string,
+  symbols: ReadonlyMap<string, readonly string[]>,
+): Promise<string[]> {
+  const names = [...symbols.keys()]
+  const replies = await exchange(
+    redis,
+    names.map((symbol) => {
+      const keys = symbols.get(symbol) ?? []
+      return encode('EVAL', MARK_READY, keys.length + 1, READY, ...keys, symbol, epoch)
+    }),
+  )
+  return names.filter((_, i) => resultOf(replies[i]) !== 1)
+}
+
+/** Writes the epoch if `count` symbols are ready; false if they no longer are. */
+export async function markComplete(redis: Redis, epoch: string, count: number): Promise<boolean> {
+  return (await ask(redis, 'EVAL', MARK_COMPLETE, 2, EPOCH, READY, epoch, count)) === 1
+}
+
+/** Takes the marks of lost symbols away, and with them the epoch. */
+export async function markLost(redis: Redis, symbols: Iterable<string>): Promise<void> {
+  const names = [...symbols]
+  const commands = [encode('DEL', EPOCH)]
+  for (let i = 0; i < names.length; i += 500) commands.push(encode('HDEL', READY, ...names.slice(i, i + 500)))
+  for (const reply of await exchange(redis, commands)) resultOf(reply)
+}
+
+/** Forgets symbols that are no longer enabled; what is whole stays so. */
+export async function unmark(redis: Redis, symbols: readonly string[]): Promise<void> {
+  if (symbols.length > 0) await ask(redis, 'HDEL', READY, ...symbols)
+}
+
+export async function clearMarks(redis: Redis): Promise<void> {
+  await ask(redis, 'DEL', EPOCH, READY)
+}
+
+function resultOf(reply: Reply | Error | undefined): Reply {
+  if (isErrorReply(reply)) throw reply
+  return reply ?? null
+}

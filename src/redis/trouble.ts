@@ -1,0 +1,83 @@
+import { Trouble, type TroubleCode } from '../errors.js'
+
+interface Rule {
+  readonly when: RegExp
+  readonly code: TroubleCode
+  readonly passing: boolean
+  readonly hint: string
+}
+
+/** Error replies and socket errors -> what they mean. First match wins. */
+const RULES: readonly Rule[] = [
+  {
+    when: /^(WRONGPASS|NOAUTH)|invalid (username-password|password)|AUTH.*called without any password/i,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'check the user and the password in redis.url (REDIS_URL)',
+  },
+  {
+    when: /^NOPERM/,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'grant this command to the user with ACL SETUSER',
+  },
+  {
+    when: /^ERR (DB index is out of range|invalid DB index)|SELECT is not allowed/i,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'check the database number in redis.url',
+  },
+  {
+    when: /^READONLY/,
+    code: 'redis_readonly',
+    passing: true,
+    hint: 'point redis.url at the primary, or promote this replica',
+  },
+  {
+    when: /^OOM/,
+    code: 'redis_full',
+    passing: true,
+    hint: 'raise maxmemory, or free memory: Redis refuses every write',
+  },
+  {
+    when: /^MISCONF/,
+    code: 'redis_busy',
+    passing: true,
+    hint: 'Redis cannot save its snapshot: look at its disk, or set stop-writes-on-bgsave-error no',
+  },
+  {
+    when: /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS)/,
+    code: 'redis_busy',
+    passing: true,
+    hint: 'it passes by itself',
+  },
+  {
+    when: /unknown command.*TS\./i,
+    code: 'redis_no_module',
+    passing: false,
+    hint: 'load RedisTimeSeries (built into Redis 8), or set candles.layout: sortedset',
+  },
+  {
+    when: /certificate|self.signed|SSL|TLS|wrong version number|EPROTO/i,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'check that rediss:// is meant and that the certificate is trusted (NODE_EXTRA_CA_CERTS)',
+  },
+]
+
+/** Says what an error from Redis means. `server` is `host:port/db`; the text holds no password, nor the arguments of a command. */
+export function redisTrouble(error: unknown, server: string): Trouble {
+  if (error instanceof Trouble) return error
+  const text =
+    error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error)
+  const rule = RULES.find(({ when }) => when.test(text))
+  if (rule) return new Trouble(rule.code, `Redis ${server}: ${text}`, rule.hint, rule.passing)
+  if (error instanceof Error && error.name === 'ReplyError')
+    return new Trouble('unexpected', `Redis ${server}: ${text}`, 'this reply was not expected', true)
+  return new Trouble(
+    'redis_unreachable',
+    `Redis ${server}: ${text}`,
+    'is it running, and is redis.url (REDIS_URL) right?',
+    true,
+  )
+}
