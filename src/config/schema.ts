@@ -1,5 +1,23 @@
 /** The shape of a loaded configuration: every default filled in, durations in milliseconds, the environment applied. */
 
+import type { z } from 'zod'
+import { findClashes } from './clashes.js'
+import {
+  count,
+  dataset,
+  duration,
+  name,
+  oneOf,
+  query,
+  section,
+  table,
+  template,
+  timeframeTables,
+  timeframeTemplate,
+  url,
+} from './kinds.js'
+import { postgresUrlProblem, redisUrlProblem } from './url.js'
+
 export type Column = 'open' | 'high' | 'low' | 'close' | 'volume'
 
 export interface Config {
@@ -35,3 +53,77 @@ export interface IndicatorsConfig {
     value: { instance: string; symbol: string; time: string; param: string; value: string; updated: string }
   }
 }
+
+const candles = dataset({
+  layout: oneOf('layout', ['timeseries', 'sortedset']).default('timeseries'),
+  last: count(100_000).default(250),
+  timeframes: timeframeTables.default({ m1: 'ohlcv4_m1', m5: 'ohlcv4_m5', m15: 'ohlcv4_m15' }),
+  keys: section({
+    close: template.default('ohlcv:{symbol}:{timeframe}'),
+    open: template.default('ohlcv:{symbol}:{timeframe}:open'),
+    high: template.default('ohlcv:{symbol}:{timeframe}:high'),
+    low: template.default('ohlcv:{symbol}:{timeframe}:low'),
+    volume: template.default('ohlcv:{symbol}:{timeframe}:volume'),
+  }),
+  columns: section({
+    symbol: name.default('symbol'),
+    time: name.default('open_time'),
+    open: name.default('open'),
+    high: name.default('high'),
+    low: name.default('low'),
+    close: name.default('close'),
+    volume: name.default('volume'),
+  }),
+})
+
+const indicators = dataset({
+  instances: table.default('indicator_instances_v4'),
+  values: table.default('indicator_values_v4'),
+  key: timeframeTemplate.default('indicator:{symbol}:{timeframe}'),
+  columns: section({
+    instance: section({
+      id: name.default('id'),
+      symbol: name.default('symbol'),
+      timeframe: name.default('timeframe'),
+      enabled: name.default('enabled'),
+    }),
+    value: section({
+      instance: name.default('instance_id'),
+      symbol: name.default('symbol'),
+      time: name.default('open_time'),
+      param: name.default('param_name'),
+      value: name.default('value'),
+      updated: name.default('updated_at'),
+    }),
+  }),
+})
+
+/** What a file may hold, as YAML gives it, to a `Config`. Each issue's message reads `<what is wrong>; <what it should be>`. */
+export const configSchema: z.ZodType<Config> = section({
+  redis: section({ url: url(redisUrlProblem).default('redis://127.0.0.1:6379/0') }),
+  postgres: section({ url: url(postgresUrlProblem).default('postgres://127.0.0.1:5432/postgres') }),
+  symbols: section({ query: query.default("SELECT symbol FROM tickers WHERE status = 'enabled' ORDER BY symbol") }),
+  candles,
+  indicators,
+  watch: section({ poll: duration(50).prefault('1s'), scrub: duration(1).prefault('5m') }),
+  sync: section({ channel: name.default('rekindle') }),
+  log: section({
+    level: oneOf('log level', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  }),
+})
+  .superRefine((config, context) => {
+    for (const { path, template, problem } of findClashes(config)) {
+      context.addIssue({ code: 'custom', path, input: template, message: problem })
+    }
+    if (!config.candles && !config.indicators) {
+      const message = 'leaves nothing to guard, as candles and indicators are both off; it should be on, or the other'
+      context.addIssue({ code: 'custom', path: ['indicators'], input: false, message })
+    }
+  })
+  .transform(
+    ({ candles, indicators, ...rest }): Config => ({
+      ...rest,
+      ...(candles && { candles }),
+      ...(indicators && { indicators }),
+    }),
+  )

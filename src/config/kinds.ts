@@ -1,0 +1,111 @@
+/** The kinds of value that a configuration holds. The message of each reads `<what is wrong>; <what it should be>`. */
+
+import { z } from 'zod'
+import { parseDuration } from './duration.js'
+import { templateProblem } from './template.js'
+
+/** PostgreSQL cuts longer names short, and then two could become one. */
+const LONGEST_NAME = 63
+
+/** A mapping of these keys and no others; absent and empty mean all defaults. */
+export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.preprocess((raw) => raw ?? {}, mapping(shape, 'it should hold'))
+}
+
+/** A section that `false` switches off. An empty one (`candles:`) is refused: it could be meant either way. */
+export function dataset<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const either = z.union([z.literal(false), mapping(shape, 'it should be false, or hold')])
+  return z.preprocess((raw) => (raw === undefined ? {} : raw), either)
+}
+
+function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape, should: string) {
+  const message = `is not a mapping; ${should} ${Object.keys(shape).join(', ')}`
+  return z.strictObject(shape, { error: ({ code }) => (code === 'invalid_type' ? message : undefined) })
+}
+
+/** SQL that gives the symbols. */
+export const query = z
+  .string({ error: 'is no query; it should be a SELECT that gives one symbol a row' })
+  .regex(/\S/, { error: 'is empty; it should be a SELECT that gives one symbol a row' })
+
+const NAME = `is no name; it should be 1 to ${LONGEST_NAME} bytes of text`
+
+/** The name of a column or a channel. */
+export const name = z.string({ error: NAME }).refine(isName, { error: NAME })
+
+const TABLE = 'is no name of a table; it should be table or schema.table'
+
+/** The name of a table, which may be schema-qualified. */
+export const table = z.string({ error: TABLE }).refine(
+  (value) => {
+    const parts = value.split('.')
+    return parts.length <= 2 && parts.every(isName)
+  },
+  { error: TABLE },
+)
+
+const TIMEFRAMES = 'it should name a table for each timeframe, such as m1: ohlcv4_m1'
+
+/** Tables by timeframe, at least one. JavaScript puts names that are whole numbers first. */
+export const timeframeTables = z
+  .record(z.string(), table, { error: `is not a mapping; ${TIMEFRAMES}` })
+  .superRefine((tables, context) => {
+    const names = Object.keys(tables)
+    const nameless = names.find((each) => !isName(each))
+    if (names.length === 0) context.addIssue({ code: 'custom', input: tables, message: `is empty; ${TIMEFRAMES}` })
+    if (nameless === undefined) return
+    context.addIssue({ code: 'custom', input: nameless, message: `is no name of a timeframe; ${TIMEFRAMES}` })
+  })
+
+/** A whole number from 1. */
+export function count(most: number) {
+  const error = `is not in range; it should be a whole number from 1 to ${most}`
+  return z.int({ error }).min(1, { error }).max(most, { error })
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(what: string, words: Words) {
+  const list = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+  return z.enum(words, { error: `is no ${what}; it should be ${list}` })
+}
+
+/** A duration with its unit, to ms. */
+export function duration(least: number) {
+  return z.unknown().transform((value, context): number => {
+    try {
+      return parseDuration(value, least)
+    } catch (error) {
+      context.addIssue({ code: 'custom', input: value, message: (error as Error).message })
+      return z.NEVER
+    }
+  })
+}
+
+/** The address of a server. */
+export function url(problemOf: (url: string) => string | undefined) {
+  return checked('is no URL; it should be text', problemOf)
+}
+
+/** A key template with `{symbol}`. */
+export const template = checked('is no template; it should be text that holds {symbol}', templateProblem)
+
+/** A key template with `{symbol}` and `{timeframe}`. */
+export const timeframeTemplate = checked(
+  'is no template; it should be text that holds {symbol} and {timeframe}',
+  (value) =>
+    templateProblem(value) ??
+    (value.includes('{timeframe}')
+      ? undefined
+      : 'has no {timeframe}; it should hold {timeframe}, as instances of several timeframes would share a key'),
+)
+
+function checked(error: string, problemOf: (value: string) => string | undefined) {
+  return z.string({ error }).superRefine((value, context) => {
+    const message = problemOf(value)
+    if (message) context.addIssue({ code: 'custom', input: value, message })
+  })
+}
+
+function isName(value: string): boolean {
+  return /\S/.test(value) && !/\p{Cc}/u.test(value) && Buffer.byteLength(value) <= LONGEST_NAME
+}

@@ -1,0 +1,33 @@
+/** One line for one mistake: `<file or variable>: <key>: <value> <what is wrong>; <what it should be>`. */
+
+import { ConfigError } from '../errors.js'
+import { redactAddress, redactUrl } from './redact.js'
+
+const LONGEST_VALUE = 100
+
+/** The error for a value; `problem` reads `<what is wrong>; <what it should be>`. Passwords in it are hidden. */
+export function wrongValue(source: string, path: readonly string[], value: unknown, problem: string): ConfigError {
+  const shown = showValue(value, path[0] === 'redis' || path[0] === 'postgres')
+  return configError(source, ...(path.length > 0 ? [dotted(path)] : []), `${shown} ${problem}`)
+}
+
+/** The error whose message is these parts, joined by colons into one line without a password. */
+export function configError(...parts: string[]): ConfigError {
+  const line = redactUrl(parts.join(': '))
+  return new ConfigError(line.replace(/[\s\p{Cc}]+/gu, ' '))
+}
+
+/** A key as one writes it in a sentence: `candles.keys.close`. */
+export function dotted(path: readonly string[]): string {
+  return path.map((name) => (/^[^\s.:"]+$/.test(name) ? name : JSON.stringify(name))).join('.')
+}
+
+function showValue(value: unknown, secret: boolean): string {
+  if (Array.isArray(value)) return value.length > 0 ? 'a list' : '[]'
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0 ? 'a mapping' : '{}'
+  if (typeof value !== 'string') return String(value)
+  const letters = [...(secret ? redactAddress(value) : redactUrl(value))]
+  return JSON.stringify(
+    letters.length > LONGEST_VALUE ? `${letters.slice(0, LONGEST_VALUE).join('')}…` : letters.join(''),
+  )
+}
