@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import type { Launch } from './processes.js'
 
@@ -36,10 +36,10 @@ export function redisContainer(
       dir,
       command: 'docker',
       args: [...run, '--entrypoint', 'redis-server', redisImage, ...args, ...inside],
-      endCommand: () => `docker kill ${name}`,
+      endCommand: (pid) => `kill -s KILL ${pid}; docker rm --force ${name}`,
     },
     signal: (signal) => {
-      execFileSync('docker', ['kill', '--signal', signal, name], { stdio: 'ignore' })
+      spawnSync('docker', ['kill', '--signal', signal, name], { stdio: 'ignore' })
     },
   }
 }

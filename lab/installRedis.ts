@@ -14,7 +14,7 @@ if [ ! -e $policy ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends redis-server
+apt-get install -y -qq --no-install-recommends redis-server > /dev/null
 if command -v systemctl > /dev/null; then systemctl disable -q redis-server > /dev/null 2>&1 || true; fi`
 
 /**

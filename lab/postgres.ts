@@ -61,8 +61,8 @@ class OwnPostgres implements RunningPostgres {
   readonly #settings: Record<string, string>
   readonly #folder = ownFolder('postgres')
   readonly #data = join(this.#folder, 'data')
-  readonly #user: User | undefined = serverUser()
-  readonly #programs = postgresPrograms(this.#user, this.#folder)
+  #user: User | undefined
+  #programs = ''
   #server: Server | undefined
 
   constructor(port: number, settings: Record<string, string>) {
@@ -76,11 +76,13 @@ class OwnPostgres implements RunningPostgres {
   }
 
   async initialise(): Promise<void> {
+    this.#user = serverUser()
+    if (this.#user) chmodSync(this.#folder, 0o711)
+    this.#programs = postgresPrograms(this.#user, this.#folder)
     const passwordFile = join(this.#folder, 'password')
     writeFileSync(passwordFile, password)
     mkdirSync(this.#data, { mode: 0o700 })
     if (this.#user) {
-      chmodSync(this.#folder, 0o711)
       for (const path of [passwordFile, this.#data]) chownSync(path, this.#user.uid, this.#user.gid)
     }
     const flags = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']

@@ -30,6 +30,7 @@ export function postgresPrograms(user: User | undefined, spare: string): string 
   const copy = join(spare, 'programs')
   cpSync(home, copy, { recursive: true, verbatimSymlinks: true })
   linkLibraries(copy)
+  if (user) spawnSync('chown', ['-R', `${user.uid}:${user.gid}`, copy])
   if (runs(copy, user)) return copy
   const problem = spawnSync(join(copy, 'bin', 'postgres'), ['--version'], { encoding: 'utf8', ...user })
   throw new Error(`PostgreSQL from npm does not run here: ${problem.error?.message ?? problem.stderr}`)

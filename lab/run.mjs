@@ -20,7 +20,15 @@ async function main([name, ...args]) {
   process.env.PATH = [process.env.PATH, dirname(process.execPath)].filter(Boolean).join(delimiter)
   if (!isInstalled()) {
     console.log('Installing the npm packages …')
-    run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'])
+    run('npm', [
+      'ci',
+      '--include=dev',
+      '--include=optional',
+      '--no-audit',
+      '--no-fund',
+      '--no-update-notifier',
+      '--loglevel=error',
+    ])
   }
   for (const project of ['tsconfig.build.json', 'tsconfig.lab.json']) {
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project])
