@@ -50,8 +50,8 @@ function run(command, args) {
   if (status !== 0) fail(error ? `${command}: ${error.message}` : `${command} ${args.join(' ')} failed`)
 }
 
-// The program gets a process group of its own and each signal from us alone: a terminal signals its whole group, and npm passes the
-// same signal on once more, but a second signal means "at once".
+// The program and what it starts are a process group of their own and get each signal from us alone: a terminal signals its whole
+// group, and npm passes the same signal on once more, but a second signal means "at once".
 function runToTheEnd([command, ...args]) {
   const child = spawn(command, args, { stdio: 'inherit', detached: true })
   let last = -1_000
@@ -59,7 +59,7 @@ function runToTheEnd([command, ...args]) {
     process.on(signal, () => {
       if (performance.now() - last < 500) return
       last = performance.now()
-      child.kill(signal)
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, signal)
     })
   }
   return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { ownFolder, removeFolder } from '../../lab/processes.js'
 import { describeOwnServers, isAlive } from '../support/processes.js'
 import { until } from '../support/until.js'
 
@@ -23,14 +23,14 @@ describeOwnServers('what a process started, when it ends', () => {
   })
 
   beforeEach(() => {
-    temp = mkdtempSync(join(tmpdir(), 'rekindle-test-'))
+    temp = ownFolder('test')
     // PostgreSQL may run as another user than we do.
     chmodSync(temp, 0o755)
   })
 
   afterEach(() => {
     child.kill('SIGKILL')
-    rmSync(temp, { recursive: true, force: true })
+    removeFolder(temp)
   })
 
   it.each([

@@ -26,7 +26,7 @@ export async function borrowRedis(url: string): Promise<BorrowedRedis> {
       await redis.flushall()
       for (const [name, value] of await settings(redis)) {
         const old = before.get(name)
-        if (old !== undefined && old !== value) await redis.config('SET', name, old)
+        if (old !== undefined && old !== value) await redis.config('SET', name, old).catch(() => {})
       }
       redis.disconnect()
     },

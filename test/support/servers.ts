@@ -26,12 +26,15 @@ export function describeLayouts(name: string, suite: (layout: Layout) => void): 
 export function useRedis(options?: RedisOptions): RunningRedis {
   const borrowedUrl = inject('borrowedRedisUrl')
   if (!borrowedUrl) return use(() => startRedis(options))
-  if (options !== undefined || borrowed) beforeEach((test) => test.skip(needsOwn))
-  borrowed = true
-  return use(() => lend(borrowedUrl))
+  let needed = options !== undefined
+  beforeEach((test) => test.skip(needed, needsOwn))
+  return use(() => {
+    needed ||= lent
+    return lend(borrowedUrl)
+  })
 }
 
-let borrowed = false
+let lent = false
 const needsOwn = 'needs a Redis of its own; REKINDLE_TEST_REDIS_URL is set'
 
 /** Gives the file or describe block a PostgreSQL of its own, to end or restart. Most tests need `useDatabase` only. */
@@ -87,6 +90,7 @@ function use<Resource extends { stop(): Promise<void> }>(start: () => Promise<Re
 }
 
 async function lend(url: string): Promise<RunningRedis> {
+  lent = true
   const connection = new Redis(url, { maxRetriesPerRequest: 1 })
   await connection.flushall()
   const { hostname, port } = new URL(url)
@@ -105,6 +109,7 @@ async function lend(url: string): Promise<RunningRedis> {
     stop: async () => {
       await connection.flushall()
       connection.disconnect()
+      lent = false
     },
   }
 }
