@@ -22,7 +22,7 @@ let watchdog: Socket | undefined
 /** Makes an empty temporary folder that is removed, and whose `endWith` command is run, however this process ends. */
 export function ownFolder(kind: string): string {
   const dir = mkdtempSync(join(tmpdir(), `rekindle-${kind}-`))
-  if (folders.size === 0) listen()
+  listen()
   folders.add(dir)
   watchdog ??= startWatchdog()
   watchdog.write(`${dir}\n`)
@@ -39,12 +39,11 @@ export function removeFolder(dir: string): void {
   if (!folders.delete(dir)) return
   spawnSync('sh', [join(dir, 'end.sh')], { stdio: 'ignore', timeout: 10_000 })
   rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 25 })
-  if (folders.size === 0) unlisten()
 }
 
 /** Asks that a function be called, and awaited for at most 5 s, when a signal ends this process, before its servers are ended. */
 export function onSignalledEnd(close: () => Promise<void> | void): void {
-  if (closers.length === 0 && folders.size === 0) listen()
+  listen()
   closers.push(close)
 }
 
@@ -63,14 +62,9 @@ function startWatchdog(): Socket {
 }
 
 function listen(): void {
-  unlisten()
+  if (process.listeners('exit').includes(endAll)) return
   process.on('exit', endAll)
   for (const signal of signals) process.on(signal, endOn)
-}
-
-function unlisten(): void {
-  process.off('exit', endAll)
-  for (const signal of signals) process.off(signal, endOn)
 }
 
 function endAll(): void {
