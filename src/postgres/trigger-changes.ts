@@ -1,0 +1,134 @@
+import type { Config } from '../config/schema.js'
+import { Trouble } from '../errors.js'
+import { quoteIdent, quoteTable } from './identifiers.js'
+import { type FoundTable, findFunctions, findTables, findTriggers, type Query } from './trigger-catalog.js'
+import {
+  installSteps,
+  LOCK_TIMEOUT,
+  leftToPolling,
+  renamed,
+  type Step,
+  type Watched,
+  watchedTables,
+} from './triggers.js'
+import { postgresTrouble } from './trouble.js'
+
+export interface Installed {
+  /** The tables that have their triggers now, by their full names. */
+  readonly tables: readonly Watched[]
+  /** What is left to polling, by configuration key, each with the reason. */
+  readonly left: Readonly<Record<string, string>>
+}
+
+/** Keeps two installations from replacing the same function at once, which PostgreSQL refuses. */
+const ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('rekindle triggers'))"
+
+/**
+ * Installs the triggers in one transaction. Those that are as they should be are not touched, and only a trigger that is replaced
+ * locks out readers, for a moment; to create one waits for writers only. `query` must use one connection; `server` is for errors.
+ * Rejects with a Trouble that names the table, and the configuration key that chose it.
+ */
+export async function installTriggers(
+  config: Config,
+  options: { candles?: boolean },
+  query: Query,
+  server: string,
+): Promise<Installed> {
+  return inTransaction(query, server, async (run) => {
+    const asked = watchedTables(config, options)
+    const found = await findTables([...new Set(asked.map(({ table }) => table))], run)
+    for (const watched of asked) checkTable(watched, found.get(watched.table), server)
+    const possible = asked.filter(({ table }) => found.get(table)?.triggerable)
+    const tables = possible.map((watched) => renamed(watched, (table) => found.get(table)?.table ?? table))
+    const existing = await findTriggers(tables, config.sync.channel, run)
+    for (const step of installSteps(tables, config.sync.channel)) {
+      const same = existing.find(({ table, name }) => table === step.watched?.table && name === step.trigger?.name)
+      const needless = same?.current || (step.trigger?.act === 'drop' && same === undefined)
+      if (!needless) await runStep(step, run, server)
+    }
+    const views = asked.filter((watched) => !possible.includes(watched))
+    const why = views.map(({ key, table }) => [key, `${table} is no ordinary table; its changes are left to polling`])
+    return { tables, left: { ...leftToPolling(config), ...Object.fromEntries(why) } }
+  })
+}
+
+/**
+ * Removes the triggers, those of the candles too, and their functions, also where a table is missing; gives the functions' names.
+ * `query` must use one connection; `server` is for errors. Rejects with a Trouble.
+ */
+export async function dropTriggers(config: Config, query: Query, server: string): Promise<string[]> {
+  return inTransaction(query, server, async (run) => {
+    const tables = watchedTables(config, { candles: true })
+    const found = await findTriggers(tables, config.sync.channel, run)
+    const functions = new Set([...found.map((trigger) => trigger.function), ...(await findFunctions(tables, run))])
+    for (const { table, name } of found) {
+      const watched = tables.find((each) => each.table === table)
+      const sql = `DROP TRIGGER ${quoteIdent(name)} ON ${quoteTable(table)}`
+      await runStep({ sql, ...(watched && { watched }) }, run, server)
+    }
+    for (const name of functions) await runStep({ sql: `DROP FUNCTION ${name}` }, run, server)
+    return [...functions]
+  })
+}
+
+async function inTransaction<Result>(
+  query: Query,
+  server: string,
+  act: (query: Query) => Promise<Result>,
+): Promise<Result> {
+  try {
+    await query('BEGIN', [])
+    await query(LOCK_TIMEOUT, [])
+    await query(ONE_AT_A_TIME, [])
+    const result = await act(query)
+    await query('COMMIT', [])
+    return result
+  } catch (error) {
+    // The first error tells more than that of a connection which cannot roll back either.
+    await query('ROLLBACK', []).catch(() => undefined)
+    throw triggerTrouble(error, server)
+  }
+}
+
+async function runStep({ sql, watched }: Step, query: Query, server: string): Promise<void> {
+  try {
+    await query(sql, [])
+  } catch (error) {
+    throw triggerTrouble(error, server, watched)
+  }
+}
+
+function checkTable({ key, table, columns }: Watched, found: FoundTable | undefined, server: string): void {
+  const missing = (what: string, by: string) => {
+    const hint = `correct ${by} in the configuration, or create it`
+    return new Trouble('postgres_schema', `PostgreSQL ${server}: ${what} does not exist`, hint, false)
+  }
+  if (!found) throw missing(`table ${table}`, key)
+  for (const [by, column] of Object.entries(columns)) {
+    if (!found.columns.has(column)) throw missing(`column ${column} of table ${table}`, by)
+  }
+}
+
+function triggerTrouble(error: unknown, server: string, watched?: Watched): Trouble {
+  if (error instanceof Trouble) return error
+  const { code, message } = error as Error & { code?: string }
+  const table = watched ? `table ${watched.table} (${watched.key})` : 'the tables'
+  const about = `PostgreSQL ${server}: ${table}: ${message}`
+  switch (code) {
+    case '42501': {
+      const hint = `run this as the owner of ${table}, or as one who has TRIGGER on it, and CREATE on its schema`
+      return new Trouble('postgres_refused', about, hint, false)
+    }
+    case '25006': {
+      const hint = 'connect to the primary, as a user who is not confined to reading'
+      return new Trouble('postgres_refused', about, hint, false)
+    }
+    case '55P03':
+    case '40P01': {
+      const hint = 'a long transaction holds it: look at pg_stat_activity, and run this again when that has ended'
+      return new Trouble('timeout', about, hint, true)
+    }
+    default:
+      return postgresTrouble(error, server, watched ? { [watched.key]: watched.table } : {})
+  }
+}

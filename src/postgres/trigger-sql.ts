@@ -1,0 +1,155 @@
+import { quoteIdent, quoteTable } from './identifiers.js'
+
+/** What a trigger function has to know of the table whose changes it announces; columns by their names in the table. */
+export type Announced =
+  | { readonly kind: 'symbols' }
+  | { readonly kind: 'candles'; readonly symbol: string }
+  | { readonly kind: 'instances'; readonly symbol: string; readonly timeframe: string }
+  | { readonly kind: 'values'; readonly symbol: string; readonly instance: string; readonly of: Instances }
+
+/** The table in which a value finds the timeframe of its instance. */
+export interface Instances {
+  readonly table: string
+  readonly id: string
+  readonly timeframe: string
+}
+
+/** Bytes of keys that go into one payload, and the most that a payload may have in all; PostgreSQL refuses 8,000. */
+const FULL = 7_300
+const LONGEST = 7_900
+/** More payloads than this for one statement become one that says: everything. */
+const MOST = 16
+
+/** The events to announce, each with the transition tables that the functions read; one trigger can name tables for one event only. */
+export const EVENTS = {
+  insert: 'REFERENCING NEW TABLE AS rekindle_rows ',
+  update: 'REFERENCING OLD TABLE AS rekindle_before NEW TABLE AS rekindle_rows ',
+  delete: 'REFERENCING OLD TABLE AS rekindle_rows ',
+  truncate: '',
+} as const
+
+/**
+ * SQL that creates or replaces the trigger function `name`, called with the channel and the dataset as arguments.
+ *
+ * It runs with the rights of whoever writes, so it opens no door that was shut: transition tables need no right at all, and a
+ * writer who may not read the instances has the symbol announced with all its timeframes instead. Whatever goes wrong, the write
+ * goes through: if the keys cannot be told, everything is announced. Only where the notification queue is nearly full (8 GB by
+ * default, held up by a listener that does not read) nothing is, since a full one would fail the write at its commit.
+ *
+ * Names are looked up as in the session that installs it, spelled out by the caller, and built-in functions by their full name.
+ */
+export function functionSql(name: string, announced: Announced): string {
+  return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS ${dollarQuote(`
+#variable_conflict use_column
+DECLARE
+  head text := '{"v":1,"dataset":' || pg_catalog.to_json(TG_ARGV[1])::text || ',"keys":';
+  everything text[] := ARRAY[head || 'null}'];
+  keys text[];
+  payloads text[];
+BEGIN
+  IF pg_catalog.pg_notification_queue_usage() > 0.9 THEN
+    RETURN NULL;
+  END IF;
+  BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+      payloads := everything;
+    ELSE
+${indent(6, announced.kind === 'symbols' ? ANY_ROW : `${gatherKeys(announced)}\n${PACK}`)}
+    END IF;
+  EXCEPTION WHEN OTHERS THEN
+    payloads := everything;
+  END;
+  PERFORM pg_catalog.pg_notify(TG_ARGV[0], payload) FROM pg_catalog.unnest(payloads) AS payload;
+  RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RAISE WARNING 'Rekindle cannot announce this change: %', SQLERRM;
+  RETURN NULL;
+END
+`)}`
+}
+
+const ANY_ROW = `IF EXISTS (SELECT FROM rekindle_rows) THEN
+  payloads := everything;
+END IF;`
+
+/** Cuts the keys into payloads; no keys, no payload. */
+const PACK = `SELECT pg_catalog.array_agg(payload) INTO payloads FROM (
+  SELECT head || '[' || pg_catalog.string_agg(key, ',' ORDER BY key COLLATE "C") || ']}' AS payload
+  FROM (
+    SELECT key, pg_catalog.sum(pg_catalog.octet_length(key) + 1) OVER (ORDER BY key COLLATE "C") / ${FULL} AS part
+    FROM pg_catalog.unnest(keys) AS key
+  ) AS measured
+  GROUP BY part
+) AS packed;
+IF pg_catalog.cardinality(payloads) > ${MOST}
+  OR EXISTS (SELECT FROM pg_catalog.unnest(payloads) AS payload WHERE pg_catalog.octet_length(payload) > ${LONGEST}) THEN
+  payloads := everything;
+END IF;`
+
+/**
+ * Fills `keys` with JSON texts, `["BTCUSDT","m1"]` or `["BTCUSDT"]`. A row that an UPDATE leaves as it was counts as well: the
+ * reader finds nothing to do then, whereas to compare here could only miss something.
+ */
+function gatherKeys(announced: Exclude<Announced, { kind: 'symbols' }>): string {
+  const symbol = `${quoteIdent(announced.symbol)}::text COLLATE "C" AS symbol`
+  if (announced.kind === 'candles') return gather(symbol, (rows) => keysOf(rows, 'symbol'))
+  if (announced.kind === 'instances') {
+    const timeframe = `${quoteIdent(announced.timeframe)}::text COLLATE "C" AS timeframe`
+    return gather(`${symbol}, ${timeframe}`, (rows) => keysOf(rows, 'symbol', 'timeframe'))
+  }
+  const instance = `${quoteIdent(announced.instance)} AS instance`
+  const joined = (rows: string) => keysOf(joinInstances(rows, announced.of), 'symbol', 'timeframe')
+  return `BEGIN
+${indent(2, gather(`${symbol}, ${instance}`, joined))}
+EXCEPTION WHEN OTHERS THEN
+  -- The instances cannot be read, for instance for lack of a right: a symbol alone means all its timeframes.
+${indent(
+  2,
+  gather(symbol, (rows) => keysOf(rows, 'symbol')),
+)}
+END;`
+}
+
+/** `select` makes a query of the rows' own; an UPDATE has two sets of them. */
+function gather(columns: string, select: (rows: string) => string): string {
+  return `IF TG_OP = 'UPDATE' THEN
+  keys := ARRAY(
+${indent(4, select(`SELECT ${columns} FROM rekindle_rows\nUNION\nSELECT ${columns} FROM rekindle_before`))}
+  );
+ELSE
+  keys := ARRAY(
+${indent(4, select(`SELECT DISTINCT ${columns} FROM rekindle_rows`))}
+  );
+END IF;`
+}
+
+/** Values that went together with their instance have lost their timeframe; the instance's own trigger announces it. */
+function joinInstances(rows: string, { table, id, timeframe }: Instances): string {
+  return `SELECT DISTINCT value.symbol, i.${quoteIdent(timeframe)}::text COLLATE "C" AS timeframe
+FROM (
+${indent(2, rows)}
+) AS value
+LEFT JOIN ${quoteTable(table)} AS i ON i.${quoteIdent(id)} = value.instance
+WHERE i.${quoteIdent(id)} IS NOT NULL OR TG_OP <> 'DELETE'`
+}
+
+function keysOf(rows: string, ...parts: string[]): string {
+  const texts = parts.map((part) => `pg_catalog.to_json(${part})`)
+  return `SELECT pg_catalog.format('[%s]', pg_catalog.concat_ws(',', ${texts.join(', ')}))
+FROM (
+${indent(2, rows)}
+) AS changed
+WHERE symbol IS NOT NULL`
+}
+
+function indent(by: number, text: string): string {
+  return text.replaceAll(/^(?=.)/gm, ' '.repeat(by))
+}
+
+/** Quotes a body with a tag that it does not hold. */
+export function dollarQuote(body: string): string {
+  let tag = '$rekindle$'
+  while (body.includes(tag)) tag = tag.replace(/\$$/, '_$')
+  return `${tag}${body}${tag}`
+}

@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto'
+import type { CandlesConfig, Config, IndicatorsConfig } from '../config/schema.js'
+import { quoteIdent, quoteLiteral, quoteTable, splitTable } from './identifiers.js'
+import { symbolsTable } from './symbols-table.js'
+import { type Announced, dollarQuote, EVENTS, functionSql } from './trigger-sql.js'
+
+/** A table whose changes are announced. */
+export interface Watched {
+  /** The dataset that its announcements name: `indicators`, `symbols`, `candles.m1`. */
+  readonly dataset: string
+  /** The configuration key that chose the table: `indicators.values`. */
+  readonly key: string
+  readonly table: string
+  /** The columns that the triggers read, by the configuration key that chose each. */
+  readonly columns: Readonly<Record<string, string>>
+  readonly announced: Announced
+}
+
+/** One statement of the installation. */
+export interface Step {
+  readonly sql: string
+  /** Undefined for a setting of the transaction. */
+  readonly watched?: Watched
+  /** The trigger that it drops or creates. */
+  readonly trigger?: { readonly name: string; readonly act: 'drop' | 'create' }
+}
+
+/** A table that is in use for long makes the installation fail, rather than everyone wait behind it. */
+export const LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
+
+/** PostgreSQL cuts names at 63 bytes; this leaves room for `_truncate`. */
+const LONGEST_NAME = 54
+
+/** The tables to watch, those of the candles only if asked for. */
+export function watchedTables(config: Config, { candles = false } = {}): Watched[] {
+  const symbols = symbolsTable(config.symbols.query)
+  return [
+    ...(config.indicators ? indicatorTables(config.indicators) : []),
+    ...(symbols ? [symbolTable(symbols.table)] : []),
+    ...(config.candles && candles ? candleTables(config.candles) : []),
+  ]
+}
+
+/** What of the configuration no trigger can announce, and why: lines by configuration key. */
+export function leftToPolling({ symbols }: Config): Record<string, string> {
+  const found = symbolsTable(symbols.query)
+  if (found?.alone) return {}
+  return {
+    'symbols.query': found
+      ? `reads more than the table ${found.table}; changes of the others are left to polling`
+      : 'names no table after its first FROM; the symbols are left to polling',
+  }
+}
+
+/** The same with other names of tables, for instance their full ones. */
+export function renamed(watched: Watched, rename: (table: string) => string): Watched {
+  const { announced } = watched
+  const table = rename(watched.table)
+  if (announced.kind !== 'values') return { ...watched, table }
+  return { ...watched, table, announced: { ...announced, of: { ...announced.of, table: rename(announced.of.table) } } }
+}
+
+/** Its function's name without schema; its triggers' names begin with it. No two tables of a schema share it. */
+export function functionName({ announced, dataset, table }: Watched): string {
+  const kind = announced.kind === 'candles' ? dataset.replace('.', '_') : announced.kind
+  const name = `rekindle_${kind}_${splitTable(table).at(-1)}`
+  if (Buffer.byteLength(name) <= LONGEST_NAME) return name
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
+  const room = Buffer.from(name).subarray(0, LONGEST_NAME - hash.length - 1)
+  // A decoder that expects more bytes leaves out a character that was cut in two.
+  return `${new TextDecoder().decode(room, { stream: true })}_${hash}`
+}
+
+/** The names of its triggers, one an event. */
+export function triggerNames(watched: Watched): string[] {
+  return Object.keys(EVENTS).map((event) => `${functionName(watched)}_${event}`)
+}
+
+/** Its function's name as SQL, in the schema of its table. */
+export function quotedFunction(watched: Watched): string {
+  const schema = splitTable(watched.table).slice(0, -1)
+  return [...schema, functionName(watched)].map(quoteIdent).join('.')
+}
+
+/** The statements that install the triggers, to be run in order in one transaction and each time with the same result. */
+export function installSteps(tables: readonly Watched[], channel: string): Step[] {
+  return [{ sql: SPELL_OUT_PATH }, ...tables.flatMap((watched) => stepsOf(watched, channel))]
+}
+
+/** SQL text that installs the triggers, for psql or a migration; it may be run again at any time. */
+export function installSql(config: Config, options: { candles?: boolean } = {}): string {
+  const { channel } = config.sync
+  const tables = watchedTables(config, options)
+  const left = Object.entries(leftToPolling(config)).map(([key, why]) => comment(`${key}: ${why}`))
+  const parts = tables.map((watched) => [
+    comment(`${watched.key}: ${watched.table}`),
+    ...stepsOf(watched, channel).map(({ sql }) => `${sql};`),
+  ])
+  const blocks = [
+    [
+      comment(`Rekindle: announces on channel ${channel} which symbols have changed.`),
+      '-- PostgreSQL refuses PREPARE TRANSACTION after a NOTIFY, hence after a write to one of these tables.',
+      'BEGIN;',
+      `${LOCK_TIMEOUT};`,
+    ],
+    ['-- The functions will look names up where this session does, among temporary tables last.', `${SPELL_OUT_PATH};`],
+    ['-- Stops here, with nothing installed, if a name is wrong.', `${readEach(tables)};`],
+    ...parts,
+    ...(left.length > 0 ? [left] : []),
+    ['COMMIT;'],
+  ]
+  return blocks.map((lines) => lines.join('\n')).join('\n\n')
+}
+
+const SPELL_OUT_PATH = `DO ${dollarQuote(`
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
+    (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ')
+     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS name), 'pg_temp'), true);
+END
+`)}`
+
+function stepsOf(watched: Watched, channel: string): Step[] {
+  const table = quoteTable(watched.table)
+  const call = `${quotedFunction(watched)}(${quoteLiteral(channel)}, ${quoteLiteral(watched.dataset)})`
+  const triggers = Object.entries(EVENTS).flatMap(([event, transition]): Step[] => {
+    const name = `${functionName(watched)}_${event}`
+    const create = `CREATE TRIGGER ${quoteIdent(name)} AFTER ${event.toUpperCase()} ON ${table}
+  ${transition}FOR EACH STATEMENT EXECUTE FUNCTION ${call}`
+    return [
+      { watched, trigger: { name, act: 'drop' }, sql: `DROP TRIGGER IF EXISTS ${quoteIdent(name)} ON ${table}` },
+      { watched, trigger: { name, act: 'create' }, sql: create },
+    ]
+  })
+  return [{ watched, sql: functionSql(quotedFunction(watched), watched.announced) }, ...triggers]
+}
+
+function readEach(tables: readonly Watched[]): string {
+  const reads = tables.map(({ table, columns }) => {
+    const list = Object.values(columns).map(quoteIdent).join(', ')
+    return `  PERFORM ${list && `${list} `}FROM ${quoteTable(table)} LIMIT 0;`
+  })
+  return `DO ${dollarQuote(`\nBEGIN\n${reads.join('\n')}\nEND\n`)}`
+}
+
+function comment(text: string): string {
+  return `-- ${text.replaceAll(/\s+/g, ' ')}`
+}
+
+function indicatorTables({ instances, values, columns: { instance, value } }: IndicatorsConfig): Watched[] {
+  const of = { table: instances, id: instance.id, timeframe: instance.timeframe }
+  return [
+    {
+      dataset: 'indicators',
+      key: 'indicators.instances',
+      table: instances,
+      columns: {
+        'indicators.columns.instance.id': instance.id,
+        'indicators.columns.instance.symbol': instance.symbol,
+        'indicators.columns.instance.timeframe': instance.timeframe,
+      },
+      announced: { kind: 'instances', symbol: instance.symbol, timeframe: instance.timeframe },
+    },
+    {
+      dataset: 'indicators',
+      key: 'indicators.values',
+      table: values,
+      columns: {
+        'indicators.columns.value.instance': value.instance,
+        'indicators.columns.value.symbol': value.symbol,
+      },
+      announced: { kind: 'values', symbol: value.symbol, instance: value.instance, of },
+    },
+  ]
+}
+
+function symbolTable(table: string): Watched {
+  return { dataset: 'symbols', key: 'symbols.query', table, columns: {}, announced: { kind: 'symbols' } }
+}
+
+function candleTables({ timeframes, columns: { symbol } }: CandlesConfig): Watched[] {
+  return Object.entries(timeframes).map(([timeframe, table]) => ({
+    dataset: `candles.${timeframe}`,
+    key: `candles.timeframes.${timeframe}`,
+    table,
+    columns: { 'candles.columns.symbol': symbol },
+    announced: { kind: 'candles', symbol },
+  }))
+}

@@ -1,0 +1,38 @@
+import { Client } from 'pg'
+import { type Announcement, parseAnnouncement } from '../../src/decide/announcement.js'
+import { until } from '../support/until.js'
+
+/** A session that listens on a channel; `announced` gives the payloads that an act of some other session caused. */
+export interface Listener {
+  payloads(act: () => Promise<unknown>): Promise<string[]>
+  announced(act: () => Promise<unknown>): Promise<(Announcement | undefined)[]>
+  close(): Promise<void>
+}
+
+export async function listen(url: string, channel = 'rekindle'): Promise<Listener> {
+  const client = new Client({ connectionString: url })
+  const received: string[] = []
+  client.on('notification', ({ payload = '' }) => received.push(payload))
+  await client.connect()
+  await client.query(`LISTEN ${client.escapeIdentifier(channel)}`)
+  let marks = 0
+  // Notifications arrive in the order of the commits: with the mark, all that was sent before is here.
+  const catchUp = async () => {
+    const mark = `mark ${++marks}`
+    await client.query('SELECT pg_notify($1, $2)', [channel, mark])
+    await until(() => received.at(-1) === mark)
+    received.pop()
+  }
+  const payloads = async (act: () => Promise<unknown>) => {
+    await catchUp()
+    received.length = 0
+    await act()
+    await catchUp()
+    return [...received].sort()
+  }
+  return {
+    payloads,
+    announced: async (act) => (await payloads(act)).map(parseAnnouncement),
+    close: () => client.end(),
+  }
+}
