@@ -90,7 +90,8 @@ class OwnPostgres implements RunningPostgres {
       dir: this.#folder,
       command: join(this.#programs, 'bin', 'initdb'),
       args: [`--pgdata=${this.#data}`, ...flags, '--locale=C', '--no-sync', '--no-instructions'],
-      endCommand: (pid) => `kill -s KILL -- -${pid}`,
+      // Only initdb itself: the server that it may be running at the moment then finishes and frees its shared memory.
+      endCommand: (pid) => `kill -s KILL ${pid}; sleep 0.1; ${this.#untilUnlocked}`,
       ...this.#user,
     })
     await initdb.untilEnded()
@@ -102,9 +103,8 @@ class OwnPostgres implements RunningPostgres {
       dir: this.#folder,
       command: join(this.#programs, 'bin', 'postgres'),
       args: ['-D', this.#data, '-p', String(this.port), ...settingFlags(this.#settings)],
-      // An immediate shutdown, which unlike SIGKILL leaves no shared memory behind; the lock file goes last.
-      endCommand: (pid) =>
-        `kill -s QUIT ${pid} && for i in $(seq 200); do [ -e '${this.#data}/postmaster.pid' ] || break; sleep 0.02; done`,
+      // An immediate shutdown, which unlike SIGKILL leaves no shared memory behind.
+      endCommand: (pid) => `kill -s QUIT ${pid} && { ${this.#untilUnlocked}; }`,
       ...this.#user,
     })
     await this.#server.untilReady('postgres', async () => {
@@ -133,6 +133,11 @@ class OwnPostgres implements RunningPostgres {
 
   dropDatabase(nameOrUrl: string): Promise<void> {
     return dropDatabase(this.url, nameOrUrl)
+  }
+
+  // A shell command that waits until no server holds the data folder; the lock file is the last thing that a server removes.
+  get #untilUnlocked(): string {
+    return `for i in $(seq 200); do [ -e '${this.#data}/postmaster.pid' ] || break; sleep 0.02; done`
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
