@@ -63,6 +63,8 @@ export interface Lack {
   readonly kind: 'missing' | 'wrong_type' | 'stale_tail' | 'hole' | 'differs'
   readonly missing: number
   readonly differing: number
+  /** What is lacking, value by value, as text: two looks that give the same text saw the same. Absent where the whole key is. */
+  readonly picture?: string
 }
 
 /** One piece of work: make `dataset` of `symbol` whole. */
@@ -74,6 +76,8 @@ export interface Task {
   readonly timeframes: ReadonlySet<string> | undefined
   /** Compare value by value rather than by digest. */
   readonly thorough: boolean
+  /** Heal it in a batch of its own, since a batch with it failed in a way that may be its fault. */
+  readonly alone: boolean
   /** How often this task has failed already. */
   readonly attempt: number
   /** When the reason for it was noticed. */

@@ -33,18 +33,18 @@ export function newestSql({ instances, values, columns }: IndicatorsConfig, thor
 }
 
 /**
- * SQL for the symbols and timeframes of which a newest value was updated at or after $1 less $2 seconds (everything if $1 is NULL).
- * Rows: symbol, timeframe, updated (text).
+ * SQL for one fingerprint a symbol and timeframe: how many newest rows there are, and the sum of their times of update.
  *
- * `updated_at` is the start of the writer's transaction, hence the overlap; and it is compared with what writers wrote before, not
- * with a clock, since a timestamp without time zone follows the writer's session. Only the newest rows reach Redis, so only those
- * are looked at, and no index on the time of update is needed.
+ * `updated_at` is the start of the writer's transaction, in the writer's time zone, so "everything since" a moment would miss what
+ * was committed late. Comparing the whole set of newest rows with the set seen before needs neither an overlap nor a clock, and sees
+ * deletions too. Only the newest rows reach Redis, so only those are read, and no index on the time of update is needed.
  */
-export function changedSql({ instances, values, columns }: IndicatorsConfig): string {
+export function fingerprintSql({ instances, values, columns }: IndicatorsConfig): string {
   const i = (column: keyof typeof columns.instance): string => `i.${quoteIdent(columns.instance[column])}`
   const v = (column: keyof typeof columns.value): string => `v.${quoteIdent(columns.value[column])}`
   return `
-    SELECT ${i('symbol')} AS symbol, ${i('timeframe')} AS timeframe, max(newest.updated)::text AS updated
+    SELECT ${i('symbol')} AS symbol, ${i('timeframe')} AS timeframe,
+      count(*) || ':' || coalesce(sum(extract(epoch FROM newest.updated)), 0) AS fingerprint
     FROM ${quoteTable(instances)} AS i
     CROSS JOIN LATERAL (
       SELECT ${v('updated')} AS updated
@@ -53,6 +53,6 @@ export function changedSql({ instances, values, columns }: IndicatorsConfig): st
       ORDER BY ${v('time')} DESC
       LIMIT ${NEWEST_ROWS}
     ) AS newest
-    WHERE ${i('enabled')} AND ($1::timestamp IS NULL OR newest.updated >= $1::timestamp - make_interval(secs => $2))
+    WHERE ${i('enabled')}
     GROUP BY 1, 2`
 }

@@ -129,7 +129,8 @@ function compareHash(dataset: string, wanted: HashWanted, reply: Reply | Error):
   const orphans = [...held.keys()].filter((field) => !fields.has(field))
   if (changes.size === 0) return { wanted, lack: undefined, orphans, changes }
   const kind = held.size === 0 ? 'missing' : missing > 0 ? 'hole' : 'differs'
-  return { wanted, lack: lack(kind, missing, changes.size - missing), orphans, changes }
+  const picture = [...changes].map(([field, there]) => `${field}=${there}>${fields.get(field)}`).join(' ')
+  return { wanted, lack: { ...lack(kind, missing, changes.size - missing), picture }, orphans, changes }
 }
 
 function pairs(list: readonly string[]): ReadonlyMap<string, string> {

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
-import { compareSamples, type Difference, kindOfLack } from '../decide/compare.js'
+import { compareSamples, type Difference, kindOfLack, pictureOf } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
@@ -151,6 +151,7 @@ async function lookClosely(redis: Redis, dataset: string, wanted: readonly Serie
       kind: kind === 'missing' && held.size > 0 ? 'hole' : kind,
       missing: missing.length,
       differing: differing.length,
+      picture: pictureOf(difference, item.times, item.values, (time) => held.get(time) ?? ''),
     }
     return { wanted: item, lack, orphans, repair: { difference, held, facts } }
   })

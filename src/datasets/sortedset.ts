@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
-import { type Difference, kindOfLack, sameNumber } from '../decide/compare.js'
+import { type Difference, kindOfLack, pictureOf, sameNumber } from '../decide/compare.js'
 import { NOTHING } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
@@ -126,6 +126,7 @@ function compareSet(dataset: string, wanted: SetWanted, reply: Reply | Error, ex
     kind: kind === 'missing' && exists ? 'hole' : kind,
     missing: difference.missing.length,
     differing: difference.differing.length,
+    picture: pictureOf(difference, times, members, (time) => (held.get(time) ?? []).join()),
   } as const
   return { wanted, lack, orphans: difference.orphans, repair: { difference, held } }
 }

@@ -34,6 +34,17 @@ export function compareSamples(
   return { missing, differing, orphans }
 }
 
+/** A difference as text: the times that are missing, and what stands where something else is wanted. */
+export function pictureOf(
+  { missing, differing }: Difference,
+  times: readonly string[],
+  wanted: readonly string[],
+  held: (time: string) => string,
+): string {
+  const changes = differing.map((i) => `${times[i]}=${held(times[i] as string)}>${wanted[i]}`)
+  return [...missing.map((i) => times[i]), ...changes].join(' ')
+}
+
 /** Names what `difference` amounts to for a key that is wanted to hold `size` values in order of time. */
 export function kindOfLack(difference: Difference, size: number): Lack['kind'] | undefined {
   const { missing, differing } = difference

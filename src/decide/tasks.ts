@@ -20,7 +20,7 @@ export function makeTask(
   since: number,
   timeframes?: ReadonlySet<string>,
 ): Task {
-  return { symbol, dataset, why, since, timeframes, thorough: why === 'drift', attempt: 0 }
+  return { symbol, dataset, why, since, timeframes, thorough: why === 'drift', alone: false, attempt: 0 }
 }
 
 /** Joins two tasks for the same symbol and dataset: the values are read when they are written, so one visit does for both. */
@@ -32,6 +32,7 @@ export function mergeTasks(waiting: Task, newer: Task): Task {
     timeframes:
       waiting.timeframes && newer.timeframes ? new Set([...waiting.timeframes, ...newer.timeframes]) : undefined,
     thorough: waiting.thorough || newer.thorough,
+    alone: waiting.alone && newer.alone,
     attempt: Math.min(waiting.attempt, newer.attempt),
     since: Math.min(waiting.since, newer.since),
   }

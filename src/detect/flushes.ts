@@ -5,23 +5,24 @@ import { ask } from '../redis/wire.js'
 
 const CHANNEL = '__redis__:invalidate'
 
+/** Asks Redis to announce flushes to the subscriber of this life. Rejects if client tracking is not to be had. */
+export async function trackFlushes({ probe, ears }: Pick<Life, 'probe' | 'ears'>): Promise<void> {
+  const id = Number(await ears.client('ID'))
+  await ears.subscribe(CHANNEL)
+  await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', EPOCH, 'NOLOOP')
+}
+
 /**
  * Emits the time whenever Redis announces a flush: client tracking sends an invalidation without keys. FLUSHALL sends no keyspace
- * event at all. Another database's FLUSHDB sends the same, so this is a suspicion only. Errors if tracking is not to be had.
+ * event at all. Another database's FLUSHDB sends the same, so this is a suspicion only.
  */
-export function watchFlushes({ probe, ears }: Pick<Life, 'probe' | 'ears'>): Observable<number> {
+export function watchFlushes({ ears }: Pick<Life, 'ears'>): Observable<number> {
   return new Observable((out) => {
     const onMessage = (channel: Buffer, payload: Buffer | null): void => {
       // `message` would turn the null into an empty text; `messageBuffer` tells the truth.
       if (channel.toString() === CHANNEL && payload === null) out.next(Date.now())
     }
     ears.on('messageBuffer', onMessage)
-    const start = async (): Promise<void> => {
-      const id = Number(await ears.client('ID'))
-      await ears.subscribe(CHANNEL)
-      await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', EPOCH, 'NOLOOP')
-    }
-    start().catch((error: unknown) => out.error(error))
     return () => ears.off('messageBuffer', onMessage)
   })
 }

@@ -39,30 +39,32 @@ export function extendNotifyFlags(flags: string): string | undefined {
 }
 
 /**
- * Emits suspicious events on any key of the database. `onForbidden` is told if the server cannot be asked to announce them; those
- * that it announces anyway still arrive.
+ * Subscribes to the suspicious events of the life's database and has the server announce them. Rejects if that cannot be asked of
+ * it; what it announces anyway still arrives.
  */
-export function watchKeyEvents(
-  { probe, ears, database }: Pick<Life, 'probe' | 'ears' | 'database'>,
-  onForbidden: (error: unknown) => void,
-): Observable<KeyEvent> {
-  const prefix = `__keyevent@${database}__:`
+export async function announceKeyEvents({
+  probe,
+  ears,
+  database,
+}: Pick<Life, 'probe' | 'ears' | 'database'>): Promise<void> {
+  await ears.subscribe(...SUSPICIOUS_EVENTS.map((event) => channelPrefix(database) + event))
+  const setting = (await ask(probe, 'CONFIG', 'GET', 'notify-keyspace-events')) as string[]
+  const flags = extendNotifyFlags(setting[1] ?? '')
+  if (flags !== undefined) await ask(probe, 'CONFIG', 'SET', 'notify-keyspace-events', flags)
+}
+
+/** Emits suspicious events, on any key of the life's database. */
+export function watchKeyEvents({ ears, database }: Pick<Life, 'ears' | 'database'>): Observable<KeyEvent> {
+  const prefix = channelPrefix(database)
   return new Observable((out) => {
     const onMessage = (channel: string, key: string): void => {
       if (channel.startsWith(prefix)) out.next({ event: channel.slice(prefix.length), key, at: Date.now() })
     }
     ears.on('message', onMessage)
-    const start = async (): Promise<void> => {
-      await ears.subscribe(...SUSPICIOUS_EVENTS.map((event) => prefix + event))
-      await announceEvents(probe).catch(onForbidden)
-    }
-    start().catch((error: unknown) => out.error(error))
     return () => ears.off('message', onMessage)
   })
 }
 
-async function announceEvents(probe: Life['probe']): Promise<void> {
-  const setting = (await ask(probe, 'CONFIG', 'GET', 'notify-keyspace-events')) as string[]
-  const flags = extendNotifyFlags(setting[1] ?? '')
-  if (flags !== undefined) await ask(probe, 'CONFIG', 'SET', 'notify-keyspace-events', flags)
+function channelPrefix(database: number): string {
+  return `__keyevent@${database}__:`
 }

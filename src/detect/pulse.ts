@@ -2,13 +2,15 @@ import { defer, type Observable, repeat } from 'rxjs'
 import type { Holdings } from '../holdings.js'
 import type { ServerFacts } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
-import { readEpoch } from '../redis/marks.js'
+import { countReady, readEpoch } from '../redis/marks.js'
 import { missingKeys, sentinelKeys } from './presence.js'
 
 /** What one poll saw. */
 export interface Pulse {
   readonly facts: ServerFacts
   readonly epoch: string | null
+  /** How many symbols are marked ready. */
+  readonly ready: number
   /** Sentinel keys that are gone. */
   readonly missing: readonly string[]
   /** When the poll began, and when its answers were in. */
@@ -24,11 +26,12 @@ export function watchPulse({ probe }: Pick<Life, 'probe'>, holdings: Holdings, p
   let turn = 0
   return defer(async (): Promise<Pulse> => {
     const from = Date.now()
-    const [facts, epoch, missing] = await Promise.all([
+    const [facts, epoch, ready, missing] = await Promise.all([
       readFacts(probe),
       readEpoch(probe),
+      countReady(probe),
       missingKeys(probe, sentinelKeys(holdings, turn++)),
     ])
-    return { facts, epoch, missing, from, at: Date.now() }
+    return { facts, epoch, ready, missing, from, at: Date.now() }
   }).pipe(repeat({ delay: period }))
 }

@@ -101,7 +101,7 @@ class Waiting<T> {
 
   /** Removes and returns the next batch: tasks of one group whose lanes are free. Empty if every lane is busy. */
   take(busy: ReadonlySet<string>): T[] {
-    for (const [, { tasks }] of [...this.groups].sort(([, a], [, b]) => a.rank - b.rank)) {
+    for (const [name, { tasks }] of [...this.groups].sort(([, a], [, b]) => a.rank - b.rank)) {
       const batch: T[] = []
       for (const [lane, task] of tasks) {
         if (busy.has(lane)) continue
@@ -109,13 +109,13 @@ class Waiting<T> {
         tasks.delete(lane)
         if (batch.length === this.options.batchSize) break
       }
+      if (tasks.size === 0) this.groups.delete(name)
       if (batch.length > 0) return batch
     }
     return []
   }
 
   isEmpty(): boolean {
-    for (const { tasks } of this.groups.values()) if (tasks.size > 0) return false
-    return true
+    return this.groups.size === 0
   }
 }

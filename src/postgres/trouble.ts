@@ -5,7 +5,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   '28P01': 'check the user and the password in postgres.url (DATABASE_URL)',
   '28000': 'this user may not log in from here: see pg_hba.conf, and sslmode in postgres.url',
   '3D000': 'check the database name in postgres.url (DATABASE_URL)',
-  '42501': 'GRANT SELECT on the tables that the configuration names to this user',
 }
 
 /**
@@ -23,6 +22,9 @@ export function postgresTrouble(
   const text = message || code
   const hint = REFUSED[code]
   if (hint) return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, hint, false)
+  if (code === '42501') {
+    return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, 'GRANT SELECT on it to this user', false)
+  }
   // 42: a table or column is missing, or of another type than the query needs; 22: a value does not fit.
   if (/^(42|22|3F)/.test(code)) {
     const chosen = Object.entries(tables).map(([key, table]) => `${key}: ${table}`)

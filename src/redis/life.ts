@@ -21,6 +21,8 @@ export interface Life {
   readonly ears: Redis
   /** When Redis accepted our first command, in epoch ms. */
   readonly since: number
+  /** Ends the life: it has failed in a way that only a new one can mend. */
+  readonly fail: (trouble: Trouble) => void
 }
 
 export interface OpenLife {
@@ -65,14 +67,16 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
     const since = Date.now()
     const facts = await usableFacts(probe, server, onWaiting, signal)
     const [bulk, ears] = await Promise.all([open('rekindle-bulk'), open('rekindle-ears')])
+    let fail: (trouble: Trouble) => void = () => undefined
     const ended = new Promise<never>((_, reject) => {
+      fail = reject
       for (const connection of connections) {
         connection.once('close', () => reject(redisTrouble(new Error('the connection was closed'), server)))
       }
     })
     // Whoever holds the life listens to `ended`; if it fails before that, somebody must.
     ended.catch(() => undefined)
-    return { life: { facts, database: probe.options.db ?? 0, probe, bulk, ears, since }, ended, close }
+    return { life: { facts, database: probe.options.db ?? 0, probe, bulk, ears, since, fail }, ended, close }
   } catch (error) {
     close()
     throw redisTrouble(error, server)

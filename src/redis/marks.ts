@@ -27,6 +27,11 @@ export async function readEpoch(redis: Redis): Promise<string | null> {
   return (await ask(redis, 'GET', EPOCH)) as string | null
 }
 
+/** How many symbols are marked ready. */
+export async function countReady(redis: Redis): Promise<number> {
+  return Number(await ask(redis, 'HLEN', READY))
+}
+
 /** Symbols that are marked ready. */
 export async function readReady(redis: Redis): Promise<string[]> {
   return (await ask(redis, 'HKEYS', READY)) as string[]

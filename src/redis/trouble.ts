@@ -72,7 +72,11 @@ export function redisTrouble(error: unknown, server: string): Trouble {
     error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error)
   const rule = RULES.find(({ when }) => when.test(text))
   if (rule) return new Trouble(rule.code, `Redis ${server}: ${text}`, rule.hint, rule.passing)
-  if (error instanceof Error && error.name === 'ReplyError')
+  if (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    (error instanceof Error && error.name === 'ReplyError')
+  )
     return new Trouble('unexpected', `Redis ${server}: ${text}`, 'this reply was not expected', true)
   return new Trouble(
     'redis_unreachable',

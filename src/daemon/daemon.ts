@@ -1,0 +1,136 @@
+import {
+  defer,
+  EMPTY,
+  filter,
+  finalize,
+  ignoreElements,
+  map,
+  merge,
+  type Observable,
+  share,
+  shareReplay,
+  switchMap,
+  tap,
+} from 'rxjs'
+import { serverName } from '../config/redact.js'
+import type { Config } from '../config/schema.js'
+import type { Database } from '../datasets/dataset.js'
+import { datasetsOf } from '../datasets/index.js'
+import { watchLives } from '../detect/lives.js'
+import { readSymbols } from '../detect/roster.js'
+import { Trouble } from '../errors.js'
+import { latest } from '../flow/latest.js'
+import { openDatabase } from '../postgres/database.js'
+import type { Life } from '../redis/life.js'
+import { Conditions } from '../report/conditions.js'
+import type { Emit } from '../report/events.js'
+import { type DatedChange, watchChanges } from './changes.js'
+import { Guard } from './guard.js'
+import { HealReport } from './heal-report.js'
+import { guardLife } from './life.js'
+
+/**
+ * The whole daemon: lives of Redis and changes of PostgreSQL in, alerts and healed keys out. Emits nothing and never ends; to
+ * unsubscribe aborts what is under way and closes every connection.
+ */
+export function guardRedis(config: Config, emit: Emit): Observable<never> {
+  return defer(() => {
+    const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
+    const conditions = new Conditions(emit)
+    const pool = openDatabase(config.postgres.url, servers.postgres)
+    const db = watched(pool, conditions)
+    const datasets = datasetsOf(config)
+    const guard = new Guard(datasets, emit)
+    const report = new HealReport(conditions, emit)
+
+    const changes = watchChanges({ config, server: servers.postgres, db, conditions, emit }).pipe(share())
+    const rosters = watchRosters(changes, config, db, conditions).pipe(shareReplay({ bufferSize: 1, refCount: true }))
+    const lives = watchLives({
+      url: config.redis.url,
+      server: servers.redis,
+      onDown: (trouble) => conditions.failed('redis', trouble),
+      onWaiting: (trouble) => conditions.failed('redis', trouble),
+    })
+    const guarded = lives.pipe(
+      tap((life) => emit(redisUp(life, guard, conditions.worked('redis')))),
+      switchMap((life) =>
+        guardLife(life, {
+          config,
+          guard,
+          datasets,
+          db,
+          server: servers.redis,
+          conditions,
+          report,
+          emit,
+          rosters,
+          changes,
+        }),
+      ),
+    )
+    // The first two are also kept running while there is no life.
+    return merge(changes, rosters, guarded).pipe(
+      ignoreElements(),
+      finalize(() => void pool.close().catch(() => undefined)),
+    )
+  })
+}
+
+function redisUp({ facts }: Life, guard: Guard, downFor: number): Parameters<Emit>[0] {
+  return {
+    event: 'redis_up',
+    run_id: facts.runId,
+    previous_run_id: guard.lastRunId,
+    version: facts.version,
+    down_for_ms: downFor,
+  }
+}
+
+/** A database whose failures and successes are told to its condition. */
+function watched(db: Database, conditions: Conditions): Database {
+  return {
+    async query<Row>(
+      sql: string,
+      values: readonly unknown[],
+      tables?: Readonly<Record<string, string>>,
+    ): Promise<Row[]> {
+      try {
+        const rows = await db.query<Row>(sql, values, tables)
+        conditions.worked('postgres')
+        return rows
+      } catch (error) {
+        if (error instanceof Trouble && /^postgres_(unreachable|refused)$/.test(error.code))
+          conditions.failed('postgres', error)
+        throw error
+      }
+    },
+  }
+}
+
+/** Emits the enabled symbols at the start and whenever the list may have changed; what cannot be read changes nothing. */
+function watchRosters(
+  changes: Observable<DatedChange>,
+  config: Config,
+  db: Database,
+  conditions: Conditions,
+): Observable<readonly string[]> {
+  const occasions = merge(EMPTY, changes.pipe(filter(({ dataset }) => dataset === 'symbols')))
+  return occasions.pipe(
+    latest(
+      (_, newer) => newer,
+      async () => {
+        try {
+          const symbols = await readSymbols(db, config.symbols.query)
+          conditions.worked('symbols')
+          return symbols
+        } catch (error) {
+          if (error instanceof Trouble && !/^postgres_(unreachable|refused)$/.test(error.code))
+            conditions.failed('symbols', error)
+          return undefined
+        }
+      },
+    ),
+    filter((symbols) => symbols !== undefined),
+    map((symbols): readonly string[] => symbols),
+  )
+}

@@ -1,0 +1,244 @@
+import type { Dataset } from '../datasets/dataset.js'
+import { causeOf } from '../decide/cause.js'
+import { compareRosters } from '../decide/roster.js'
+import { suspect } from '../decide/suspicion.js'
+import { makeTask, planTasks } from '../decide/tasks.js'
+import { Wholeness } from '../decide/wholeness.js'
+import type { Clean, Survey } from '../heal/survey.js'
+import { Holdings } from '../holdings.js'
+import type { Lack, ServerFacts, Suspicion, Tally, Task } from '../model.js'
+import { findCulprit } from '../redis/culprit.js'
+import { type Life, readFacts } from '../redis/life.js'
+import {
+  clearMarks,
+  markComplete,
+  markLost,
+  markReady,
+  newEpoch,
+  readEpoch,
+  readReady,
+  unmark,
+} from '../redis/marks.js'
+import type { Emit } from '../report/events.js'
+import { dataLoss, driftEvents, Incident, joins } from './incident.js'
+
+/** What follows from a finding: work, and looks to be taken. `delay` in ms. */
+export interface Consequence {
+  readonly tasks: readonly Task[]
+  readonly suspicions: readonly Suspicion[]
+  readonly delay: number
+}
+
+const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 0 }
+
+/** Healing into a Redis that evicts drives out other keys: wait between attempts, doubling, in ms; forget after a quiet while. */
+const EVICTION_DELAY = 1_000
+const EVICTION_DELAY_MAX = 60_000
+const EVICTION_FORGOTTEN = 300_000
+
+/**
+ * What the daemon knows across lives: which symbols there are, what stood in Redis, what is not whole, and the incident that is open.
+ * It turns the findings of surveys and heals into alerts, marks and further work; it touches no data itself.
+ */
+export class Guard {
+  readonly holdings = new Holdings()
+  readonly wholeness = new Wholeness()
+  symbols: readonly string[] = []
+  private enabled: ReadonlySet<string> = new Set()
+  private readonly names: readonly string[]
+  /** What Redis told about itself when everything was last whole, and when that was. */
+  private before: ServerFacts | undefined
+  private wholeAt: number | undefined
+  private incident: Incident | undefined
+  private incidents = 0
+  private evictions = { count: 0, at: 0 }
+  private epoch = ''
+  /** Since when the epoch stands for everything being whole; undefined while something is not. */
+  private completeSince: number | undefined
+  private watching = false
+
+  constructor(
+    datasets: readonly Dataset[],
+    private readonly emit: Emit,
+  ) {
+    this.names = datasets.map(({ name }) => name)
+  }
+
+  isEnabled(symbol: string): boolean {
+    return this.enabled.has(symbol)
+  }
+
+  /** When everything was last seen whole, in epoch ms. */
+  get lastWholeAt(): number | undefined {
+    return this.wholeAt
+  }
+
+  /** True if everything was known to be whole, and marked so, at `time` and ever since. */
+  isWholeSince(time: number): boolean {
+    return this.completeSince !== undefined && this.completeSince <= time
+  }
+
+  /** Forgets what was known to be whole, so that the next look decides. */
+  doubtAll(): void {
+    this.completeSince = undefined
+    for (const symbol of this.symbols) this.wholeness.doubt(symbol, this.names)
+  }
+
+  /** The process that was last seen whole. */
+  get lastRunId(): string | undefined {
+    return this.before?.runId
+  }
+
+  /** Begins a life: until it has been looked at nothing is known to be whole, and the marks of another process come down. */
+  async begin({ probe, facts }: Life): Promise<void> {
+    const epoch = await readEpoch(probe)
+    const trusted = epoch !== null && facts.runId !== undefined && epoch.startsWith(`${facts.runId}:`)
+    if (!trusted) await clearMarks(probe)
+    this.epoch = trusted ? epoch : newEpoch(facts.runId)
+    this.watching = false
+    await unmark(
+      probe,
+      (await readReady(probe)).filter((symbol) => !this.enabled.has(symbol)),
+    )
+    this.doubtAll()
+  }
+
+  /** Notes a poll that found nothing missing. */
+  sawWhole(facts: ServerFacts): void {
+    this.before = facts
+    this.wholeAt = facts.at
+  }
+
+  /** Takes in the current list of symbols; new ones are restored, others forgotten, with their keys left alone. */
+  async enlist(symbols: readonly string[], life: Life | undefined): Promise<Consequence> {
+    const { added, removed } = compareRosters(this.symbols, symbols)
+    const first = this.symbols.length === 0
+    this.symbols = symbols
+    this.enabled = new Set(symbols)
+    if (added.length + removed.length === 0) return NOTHING_FOLLOWS
+    for (const symbol of removed) {
+      this.holdings.forget(symbol)
+      this.wholeness.forget(symbol)
+    }
+    for (const symbol of added) this.wholeness.doubt(symbol, this.names)
+    if (first) return NOTHING_FOLLOWS
+    this.emit({ event: 'symbols', total: symbols.length, added: added.slice(0, 10), removed: removed.slice(0, 10) })
+    if (!life) return NOTHING_FOLLOWS
+    await unmark(life.probe, removed)
+    if (added.length > 0) {
+      this.completeSince = undefined
+      await markLost(life.probe, added)
+    }
+    const now = Date.now()
+    const tasks = added.flatMap((symbol) => this.names.map((name) => makeTask(symbol, name, 'roster', now)))
+    return { tasks, suspicions: await this.finish([], life), delay: 0 }
+  }
+
+  /** Takes in a survey that began at `began`: alerts if it confirms a loss, and says what must be done. */
+  async judge(suspicion: Suspicion, { lacks, clean, unseen }: Survey, began: number, life: Life): Promise<Consequence> {
+    const firstLook = this.holdings.size === 0
+    const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
+    // Whatever shook our trust in everything may have taken the marks, too.
+    if (suspicion.scope === 'all') this.completeSince = undefined
+    let why: Task['why'] = 'drift'
+    let delay = 0
+    if (lacks.length > 0) {
+      for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
+      this.completeSince = undefined
+      await markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol)))
+      const now = await readFacts(life.probe)
+      const lost = lacks.filter((lack) => this.isLost(lack, now, firstLook))
+      if (lost.length > 0) {
+        why = 'loss'
+        delay = await this.alert(suspicion, lost, now, life.probe)
+      }
+      for (const event of driftEvents(lacks.filter((lack) => !lost.includes(lack)))) this.emit(event)
+    }
+    const tasks = planTasks([...lacks, ...unseen], why, suspicion.since)
+    return { tasks, suspicions: await this.finish(whole, life), delay }
+  }
+
+  /** A key that stood and is gone, one of another type, or anything lacking once Redis is another process. */
+  private isLost({ kind, key }: Lack, now: ServerFacts, firstLook: boolean): boolean {
+    if (this.before && now.runId !== undefined && this.before.runId !== now.runId) return true
+    if (kind === 'wrong_type') return true
+    return kind === 'missing' && (firstLook || this.holdings.ownerOf(key) !== undefined)
+  }
+
+  /** Opens an incident, or adds to the one that is open. Returns how long healing should wait, in ms. */
+  private async alert(
+    suspicion: Suspicion,
+    lost: readonly Lack[],
+    now: ServerFacts,
+    probe: Life['probe'],
+  ): Promise<number> {
+    const symbols = new Set(lost.map(({ symbol }) => symbol))
+    const gone = lost.filter(({ kind }) => kind === 'missing').length
+    const share = this.holdings.size === 0 ? 1 : gone / this.holdings.size
+    const cause = causeOf({ suspicion, before: this.before, now, lacks: lost, share })
+    const delay = cause === 'eviction' ? this.evictionDelay(now.at) : 0
+    const open = this.incident
+    if (open && joins(open, cause, suspicion)) {
+      for (const symbol of symbols) open.symbols.add(symbol)
+      return delay
+    }
+    const client = cause === 'flush' || cause === 'swapdb' ? await findCulprit(probe) : undefined
+    const incident = new Incident(++this.incidents, cause, suspicion, Date.now(), symbols, open?.ids ?? [])
+    this.incident = incident
+    this.emit(dataLoss({ incident, lacks: lost, before: this.before, now, wholeAt: this.wholeAt, client }))
+    return delay
+  }
+
+  private evictionDelay(now: number): number {
+    const { count, at } = this.evictions
+    const again = now - at < EVICTION_FORGOTTEN ? count : 0
+    this.evictions = { count: again + 1, at: now }
+    return again === 0 ? 0 : Math.min(EVICTION_DELAY_MAX, EVICTION_DELAY * 2 ** Math.min(again - 1, 10))
+  }
+
+  /** Takes in datasets of symbols that a heal which began at `began` has verified; `entire` unless it was about some timeframes. */
+  async verified(
+    items: readonly (Clean & { entire: boolean })[],
+    tally: Tally,
+    began: number,
+    life: Life,
+  ): Promise<Consequence> {
+    this.incident?.add(tally)
+    const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
+    return { ...NOTHING_FOLLOWS, suspicions: await this.finish(whole, life) }
+  }
+
+  /** True if that makes the symbol whole. */
+  private settle({ symbol, dataset, keys }: Clean, entire: boolean, began: number): boolean {
+    this.holdings.record(symbol, dataset, keys, entire)
+    return entire && this.wholeness.settle(symbol, dataset, began)
+  }
+
+  /** Marks symbols that have become whole, and the epoch after the last; whatever was lost again meanwhile is to be looked at. */
+  private async finish(whole: readonly string[], { probe, facts }: Life): Promise<Suspicion[]> {
+    if (whole.length > 0) {
+      const keys = new Map(whole.map((symbol) => [symbol, this.holdings.keysOf(symbol)]))
+      const unmarked = await markReady(probe, this.epoch, keys)
+      for (const symbol of unmarked) this.wholeness.doubt(symbol, this.names)
+      for (const symbol of whole) {
+        if (unmarked.includes(symbol) || !this.incident?.symbols.has(symbol)) continue
+        this.emit({ event: 'symbol_healed', incident: this.incident.id, symbol })
+      }
+      if (unmarked.length > 0) return [suspect('poll', new Set(unmarked), Date.now(), Date.now())]
+    }
+    if (this.completeSince !== undefined || this.wholeness.size > 0 || this.symbols.length === 0) return []
+    if (!(await markComplete(probe, this.epoch, this.symbols.length))) {
+      this.doubtAll()
+      return [suspect('poll', 'all', Date.now(), Date.now())]
+    }
+    this.completeSince = Date.now()
+    this.sawWhole(await readFacts(probe))
+    if (this.incident) this.emit(this.incident.healed())
+    this.incident = undefined
+    if (!this.watching) {
+      this.emit({ event: 'watching', run_id: facts.runId, symbols: this.symbols.length, keys: this.holdings.size })
+    }
+    this.watching = true
+    return []
+  }
+}

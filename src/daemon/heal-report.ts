@@ -1,0 +1,72 @@
+import type { Trouble } from '../errors.js'
+import type { Healed } from '../heal/heal.js'
+import type { Outcome } from '../heal/heal-tasks.js'
+import type { Unseen } from '../heal/survey.js'
+import type { Conditions } from '../report/conditions.js'
+import { EachMinute } from '../report/each-minute.js'
+import type { Emit } from '../report/events.js'
+
+/** Tells the log what heals came to. */
+export class HealReport {
+  /** Dataset -> symbol -> how many values were left out when that was last said. */
+  private readonly leftOut = new Map<string, number>()
+  private readonly omissions: EachMinute<{ dataset: string; symbol: string; values: number }>
+
+  constructor(
+    private readonly conditions: Conditions,
+    private readonly emit: Emit,
+  ) {
+    this.omissions = new EachMinute((items) => {
+      for (const dataset of new Set(items.map((item) => item.dataset))) {
+        const its = items.filter((item) => item.dataset === dataset)
+        const values = its.reduce((total, item) => total + item.values, 0)
+        this.emit({
+          event: 'left_out',
+          dataset,
+          values,
+          symbols: [...new Set(its.map(({ symbol }) => symbol))].slice(0, 10),
+        })
+      }
+    }, 1_000)
+  }
+
+  failed({ tasks }: Outcome, trouble: Trouble): void {
+    const dataset = tasks[0]?.dataset
+    if (dataset !== undefined && !isServerAway(trouble)) this.conditions.failed(dataset, trouble)
+  }
+
+  unseen(items: readonly Unseen[]): void {
+    for (const { dataset, trouble } of items) if (!isServerAway(trouble)) this.conditions.failed(dataset, trouble)
+  }
+
+  healed({ tasks }: Outcome, { findings, leftOut }: Healed): void {
+    const dataset = tasks[0]?.dataset ?? ''
+    this.conditions.worked(dataset)
+    this.conditions.worked('healing')
+    for (const [symbol, values] of leftOut) this.omitted(dataset, symbol, values)
+    const now = Date.now()
+    for (const { symbol, why, since } of tasks) {
+      if (why !== 'sync') continue
+      const lacks = findings.flatMap(({ lack }) => (lack?.symbol === symbol ? [lack] : []))
+      if (lacks.length === 0) continue
+      const values = lacks.reduce((total, { missing, differing }) => total + missing + differing, 0)
+      const [samples, fields] = dataset === 'indicators' ? [0, values] : [values, 0]
+      this.emit({ event: 'sync', symbol, dataset, samples, fields, latency_ms: now - since })
+    }
+  }
+
+  /** Says it once, and again only if the number changes. */
+  private omitted(dataset: string, symbol: string, values: number): void {
+    const key = JSON.stringify([dataset, symbol])
+    if (this.leftOut.get(key) === values) return
+    this.leftOut.set(key, values)
+    this.omissions.add({ dataset, symbol, values })
+  }
+}
+
+/** Told by the condition of the server itself, or by the end of the life. */
+function isServerAway({ code }: Trouble): boolean {
+  return (
+    code === 'postgres_unreachable' || code === 'postgres_refused' || code === 'redis_unreachable' || code === 'aborted'
+  )
+}

@@ -1,0 +1,142 @@
+import { callsSince } from '../decide/cause.js'
+import { addTallies, type Cause, type Lack, NOTHING, type ServerFacts, type Suspicion, type Tally } from '../model.js'
+import type { LogEvent } from '../report/events.js'
+
+/** One confirmed loss, from the alert until everything is back. */
+export class Incident {
+  tally: Tally = NOTHING
+  /** When the last key was verified. */
+  verifiedAt: number
+
+  constructor(
+    readonly id: number,
+    readonly cause: Cause,
+    readonly suspicion: Suspicion,
+    readonly detectedAt: number,
+    readonly symbols: Set<string>,
+    private readonly supersedes: readonly number[],
+  ) {
+    this.verifiedAt = detectedAt
+  }
+
+  /** The ids of this incident and those it took over. */
+  get ids(): number[] {
+    return [...this.supersedes, this.id]
+  }
+
+  /** Adds what one heal wrote. */
+  add(tally: Tally): void {
+    this.tally = addTallies(this.tally, tally)
+    this.verifiedAt = Date.now()
+  }
+
+  healed(): LogEvent {
+    const { keys, samples, fields, leftOut, superseded } = this.tally
+    return {
+      event: 'healed',
+      incident: this.id,
+      supersedes: [...this.supersedes],
+      cause: this.cause,
+      time_to_detect_ms: this.detectedAt - this.suspicion.since,
+      time_to_heal_ms: this.verifiedAt - this.suspicion.since,
+      keys,
+      samples,
+      fields,
+      symbols: this.symbols.size,
+      left_out: leftOut,
+      superseded,
+    }
+  }
+}
+
+/** How many names an alert spells out. */
+const NAMES = 5
+
+/** For how long a loss of single keys counts as part of an incident of the same cause that is still open, in ms. */
+const JOIN_WITHIN = 60_000
+
+/** True if a loss belongs to the incident that is open: an eviction storm is one incident a minute, not one a key. */
+export function joins(open: Incident, cause: Cause, suspicion: Suspicion): boolean {
+  return suspicion.scope !== 'all' && open.cause === cause && suspicion.at - open.detectedAt < JOIN_WITHIN
+}
+
+/** One line a dataset about keys that differ without any sign of a loss. */
+export function driftEvents(lacks: readonly Lack[]): LogEvent[] {
+  return [...new Set(lacks.map(({ dataset }) => dataset))].map((dataset) => {
+    const its = lacks.filter((lack) => lack.dataset === dataset)
+    return {
+      event: 'drift',
+      dataset,
+      kinds: countKinds(its),
+      keys: its.slice(0, NAMES).map(({ key }) => key),
+      keys_drifted: its.length,
+      symbols: [...new Set(its.map(({ symbol }) => symbol))].slice(0, NAMES),
+      missing: its.reduce((total, { missing }) => total + missing, 0),
+      differing: its.reduce((total, { differing }) => total + differing, 0),
+    }
+  })
+}
+
+function countKinds(lacks: readonly Lack[]): Record<string, number> {
+  const kinds: Record<string, number> = {}
+  for (const { kind } of lacks) kinds[kind] = (kinds[kind] ?? 0) + 1
+  return kinds
+}
+
+export interface LossFacts {
+  readonly incident: Incident
+  readonly lacks: readonly Lack[]
+  readonly before: ServerFacts | undefined
+  readonly now: ServerFacts
+  readonly wholeAt: number | undefined
+  readonly client: Record<string, string> | undefined
+}
+
+/** The alert of a confirmed loss, with everything that the server tells about how it came about. */
+export function dataLoss({ incident, lacks, before, now, wholeAt, client }: LossFacts): LogEvent {
+  return {
+    event: 'data_loss',
+    incident: incident.id,
+    cause: incident.cause,
+    run_id: now.runId,
+    previous_run_id: before?.runId,
+    keys_lost: lacks.filter(({ kind }) => kind === 'missing').length,
+    keys_incomplete: countKinds(lacks.filter(({ kind }) => kind !== 'missing')),
+    symbols_lost: incident.symbols.size,
+    symbols: [...incident.symbols].slice(0, NAMES),
+    last_seen_whole_at: wholeAt === undefined ? undefined : new Date(wholeAt).toISOString(),
+    time_to_detect_ms: incident.detectedAt - incident.suspicion.since,
+    evidence: evidence(incident.suspicion, before, now, client),
+  }
+}
+
+function evidence(
+  suspicion: Suspicion,
+  before: ServerFacts | undefined,
+  now: ServerFacts,
+  client: Record<string, string> | undefined,
+): Record<string, unknown> {
+  const { flushall, flushdb, swapdb } = callsSince(before, now)
+  const evicted = Math.max(0, (now.evictedKeys ?? 0) - (before?.runId === now.runId ? (before?.evictedKeys ?? 0) : 0))
+  return {
+    signals: [...suspicion.signals],
+    key_events: suspicion.keyEvents,
+    first_look: before === undefined,
+    uptime_s: now.uptimeSeconds,
+    loading: now.loading,
+    role: now.role,
+    version: now.version,
+    aof_enabled: now.aofEnabled,
+    rdb_last_save_at: now.rdbLastSaveAt === undefined ? undefined : new Date(now.rdbLastSaveAt).toISOString(),
+    rdb_last_status: now.rdbLastStatus,
+    unsaved_changes_before: before?.rdbChangesSinceSave,
+    flushall_calls: flushall,
+    flushdb_calls: flushdb,
+    swapdb_calls: swapdb,
+    evicted_keys: evicted,
+    used_memory: now.usedMemory,
+    maxmemory: now.maxMemory,
+    maxmemory_policy: now.maxMemoryPolicy,
+    ...(client ? { client } : {}),
+  }
+}

@@ -1,0 +1,109 @@
+import { auditTime, buffer, EMPTY, filter, map, merge, mergeMap, type Observable, retry, share, timer } from 'rxjs'
+import { suspect } from '../decide/suspicion.js'
+import { trackFlushes, watchFlushes } from '../detect/flushes.js'
+import { announceKeyEvents, type KeyEvent, watchKeyEvents } from '../detect/key-events.js'
+import { type Pulse, watchPulse } from '../detect/pulse.js'
+import { Trouble } from '../errors.js'
+import type { Suspicion } from '../model.js'
+import type { Life } from '../redis/life.js'
+import { redisTrouble } from '../redis/trouble.js'
+import type { Conditions } from '../report/conditions.js'
+import type { Guard } from './guard.js'
+
+/** Key events that come this close together, in ms, are one suspicion. */
+const GATHER = 5
+
+/** Turns on what the server can announce; where it may not, says once what that costs. */
+export async function enableSignals(life: Life, server: string, poll: number, conditions: Conditions): Promise<void> {
+  const enable = async (what: string, start: () => Promise<void>, cost: string, hint: string): Promise<void> => {
+    try {
+      await start()
+      conditions.worked(what)
+    } catch (error) {
+      const trouble = redisTrouble(error, server)
+      if (trouble.code === 'redis_unreachable') throw trouble
+      conditions.failed(what, new Trouble(trouble.code, `${cost} (${trouble.message})`, hint, false))
+    }
+  }
+  await enable(
+    'tracking',
+    () => trackFlushes(life),
+    `CLIENT TRACKING is not to be had: a flush is noticed by the poll, within ${poll} ms`,
+    'allow it to the user (+client|tracking +client|id, and the channel __redis__:invalidate); it needs Redis 6 or later',
+  )
+  await enable(
+    'notifications',
+    () => announceKeyEvents(life),
+    'keyspace notifications cannot be set: a single key that is deleted is noticed by the poll in turn, or by the scrub',
+    'set notify-keyspace-events to Eg$xe on the server, or allow +config|get +config|set and the channels __keyevent@*',
+  )
+  if (life.facts.runId !== undefined) conditions.worked('info')
+  else {
+    const reason = `INFO is not allowed on Redis ${server}: a restart is known by its missing data only, and alerts hold no evidence`
+    conditions.failed('info', new Trouble('redis_refused', reason, 'allow +info to the user', false))
+  }
+}
+
+/** Every observation of this life that can mean a loss. Errors if Redis stops answering. */
+export function watchSignals(
+  life: Life,
+  guard: Guard,
+  server: string,
+  poll: number,
+  conditions: Conditions,
+): Observable<Suspicion> {
+  const flushes = watchFlushes(life).pipe(map((at) => suspect('flush', 'all', at, at)))
+  const ours = watchKeyEvents(life).pipe(
+    filter(({ key }) => guard.holdings.ownerOf(key) !== undefined),
+    share(),
+  )
+  const keys = ours.pipe(
+    buffer(ours.pipe(auditTime(GATHER))),
+    map((events) => suspicionOfEvents(events, guard)),
+  )
+  const polls = watchPulse(life, guard.holdings, poll).pipe(
+    mergeMap((pulse) => {
+      conditions.worked('poll')
+      const suspicion = suspicionOfPulse(pulse, guard, server)
+      return suspicion ? [suspicion] : EMPTY
+    }),
+    retry({
+      delay: (error: unknown) => {
+        const trouble = redisTrouble(error, server)
+        // A script that runs too long blocks everything; it passes, and the data is still there.
+        if (trouble.code !== 'redis_busy') throw trouble
+        conditions.failed('poll', trouble)
+        return timer(poll)
+      },
+    }),
+  )
+  return merge(flushes, keys, polls)
+}
+
+function suspicionOfEvents(events: readonly KeyEvent[], guard: Guard): Suspicion {
+  const counts: Record<string, number> = {}
+  const symbols = new Set<string>()
+  for (const { event, key } of events) {
+    counts[event] = (counts[event] ?? 0) + 1
+    const symbol = guard.holdings.ownerOf(key)?.symbol
+    if (symbol !== undefined) symbols.add(symbol)
+  }
+  const at = events[0]?.at ?? Date.now()
+  return suspect('key_event', symbols, at, at, counts)
+}
+
+function suspicionOfPulse(
+  { facts, epoch, ready, missing, from, at }: Pulse,
+  guard: Guard,
+  server: string,
+): Suspicion | undefined {
+  if (facts.role === 'replica') throw redisTrouble(new Error('READONLY it has become a replica'), server)
+  // Only what was whole when the poll began can be missed at its end.
+  if (!guard.isWholeSince(from)) return undefined
+  const since = guard.lastWholeAt ?? from
+  if (epoch === null || ready < guard.symbols.length) return suspect('poll', 'all', since, at)
+  const symbols = new Set(missing.flatMap((key) => guard.holdings.ownerOf(key)?.symbol ?? []))
+  if (symbols.size > 0) return suspect('poll', symbols, since, at)
+  guard.sawWhole(facts)
+  return undefined
+}

@@ -1,0 +1,49 @@
+import type { Redis } from 'ioredis'
+import type { Database, Dataset } from '../datasets/dataset.js'
+import { Trouble } from '../errors.js'
+import type { Task } from '../model.js'
+import { redisTrouble } from '../redis/trouble.js'
+import { type Healed, heal } from './heal.js'
+
+/** What a batch of tasks for one dataset came to. */
+export interface Outcome {
+  readonly tasks: readonly Task[]
+  /** The number of {@link Wholeness} when the work began. */
+  readonly began: number
+  readonly result: Healed | Trouble
+  /** True if it was about everything that the dataset holds of the symbols. */
+  readonly entire: boolean
+}
+
+export interface HealContext {
+  readonly datasets: readonly Dataset[]
+  readonly db: Database
+  readonly redis: Redis
+  /** `host:port/db` of Redis, for errors. */
+  readonly server: string
+}
+
+/** Heals a batch of tasks of one dataset; trouble is a result, so that whoever waits can decide when to try again. */
+export async function healTasks(
+  tasks: readonly Task[],
+  { datasets, db, redis, server }: HealContext,
+  began: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const timeframes = tasks.every((task) => task.timeframes)
+    ? new Set(tasks.flatMap((task) => [...(task.timeframes ?? [])]))
+    : undefined
+  const outcome = { tasks, began, entire: timeframes === undefined }
+  try {
+    const dataset = datasets.find(({ name }) => name === tasks[0]?.dataset)
+    if (!dataset)
+      throw new Trouble('unexpected', `there is no dataset ${tasks[0]?.dataset}`, 'please report this', false)
+    const symbols = tasks.map(({ symbol }) => symbol)
+    const thorough = tasks.some((task) => task.thorough)
+    return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, timeframes, thorough }) }
+  } catch (error) {
+    if (signal.aborted)
+      return { ...outcome, result: new Trouble('aborted', 'aborted', 'the next life goes on with it', true) }
+    return { ...outcome, result: redisTrouble(error, server) }
+  }
+}

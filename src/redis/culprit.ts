@@ -1,0 +1,32 @@
+import type { Redis } from 'ioredis'
+import { ask } from './wire.js'
+
+/** Commands that can take everything at once. */
+const WHOLESALE = /^(flushall|flushdb|swapdb)(\||$)/
+
+/**
+ * The client whose last command was a FLUSHALL, FLUSHDB or SWAPDB, if it is still connected and CLIENT LIST is allowed: address,
+ * name, user and command.
+ */
+export async function findCulprit(probe: Redis): Promise<Record<string, string> | undefined> {
+  try {
+    const clients = String(await ask(probe, 'CLIENT', 'LIST'))
+      .trim()
+      .split('\n')
+      .map(readClient)
+    const suspects = clients.filter(({ cmd }) => WHOLESALE.test(cmd ?? ''))
+    const latest = suspects.sort((a, b) => Number(a['idle']) - Number(b['idle']))[0]
+    if (!latest) return undefined
+    const { addr = '', name = '', user = '', cmd = '' } = latest
+    return { addr, name, user, cmd }
+  } catch {
+    // Evidence only: without the permission the alert is as right, just less telling.
+    return undefined
+  }
+}
+
+function readClient(line: string): Partial<Record<string, string>> {
+  return Object.fromEntries(
+    line.split(' ').map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]),
+  )
+}

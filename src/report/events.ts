@@ -1,0 +1,91 @@
+import type { Cause } from '../model.js'
+
+/**
+ * The log's events: a contract, people grep and alert on them. Each becomes one JSON object a line with these fields, `event` among
+ * them. Names of servers never hold a password.
+ */
+export type LogEvent =
+  /** The daemon begins; configuration as far as it matters here. */
+  | {
+      event: 'starting'
+      version: string
+      redis: string
+      postgres: string
+      layout: string | undefined
+      datasets: string[]
+    }
+  /** Everything is whole, for the first time in this life of Redis or after the last incident of an interrupted one. */
+  | { event: 'watching'; run_id: string | undefined; symbols: number; keys: number }
+  /** Redis cannot be used; at the change of state and then once a minute. */
+  | { event: 'redis_down'; code: string; reason: string; hint: string; down_for_ms: number }
+  | {
+      event: 'redis_up'
+      run_id: string | undefined
+      previous_run_id: string | undefined
+      version: string | undefined
+      down_for_ms: number
+    }
+  | { event: 'postgres_down'; code: string; reason: string; hint: string; down_for_ms: number }
+  | { event: 'postgres_up'; down_for_ms: number }
+  /** Something may have been lost; nothing is confirmed. */
+  | { event: 'suspicion'; signals: string[]; symbols: number | 'all'; key_events: Record<string, number> }
+  /** A survey has confirmed a loss: one for one incident. */
+  | {
+      event: 'data_loss'
+      incident: number
+      cause: Cause
+      run_id: string | undefined
+      previous_run_id: string | undefined
+      keys_lost: number
+      /** Keys that stand but lack their newest values, have a hole, differ, or hold another type. */
+      keys_incomplete: Record<string, number>
+      symbols_lost: number
+      symbols: string[]
+      last_seen_whole_at: string | undefined
+      time_to_detect_ms: number
+      evidence: Record<string, unknown>
+    }
+  | { event: 'symbol_healed'; incident: number | undefined; symbol: string }
+  /** Everything that an incident lost is back and verified. */
+  | {
+      event: 'healed'
+      incident: number
+      /** Earlier incidents that were still open when this one came, and are over with it. */
+      supersedes: number[]
+      cause: Cause
+      time_to_detect_ms: number
+      time_to_heal_ms: number
+      keys: number
+      samples: number
+      fields: number
+      symbols: number
+      left_out: number
+      superseded: number
+    }
+  /** Redis and PostgreSQL differ without any sign of a loss; it is being mended. `keys` and `symbols` begin with the first few names. */
+  | {
+      event: 'drift'
+      dataset: string
+      kinds: Record<string, number>
+      keys: string[]
+      keys_drifted: number
+      symbols: string[]
+      missing: number
+      differing: number
+    }
+  /** A change in PostgreSQL has reached Redis. */
+  | { event: 'sync'; symbol: string; dataset: string; samples: number; fields: number; latency_ms: number }
+  /** Changes in PostgreSQL may have been missed between these times; what changed is being caught up. */
+  | { event: 'gap'; reason: string; deaf_for_ms: number }
+  /** Enabled symbols came or went. */
+  | { event: 'symbols'; total: number; added: string[]; removed: string[] }
+  /** Rekindle works, but with less: what is missing, what that costs, and how to mend it. */
+  | { event: 'degraded'; what: string; code: string; reason: string; hint: string; since_ms: number }
+  | { event: 'recovered'; what: string; after_ms: number }
+  /** Notifications on our channel that are not ours, since the last such line. */
+  | { event: 'foreign_notifications'; count: number; example: string }
+  /** Values that PostgreSQL holds but Redis cannot (NULL, NaN, infinity): left out of these symbols. */
+  | { event: 'left_out'; dataset: string; values: number; symbols: string[] }
+  | { event: 'stopping'; signal: string }
+
+export type Emit = (event: LogEvent) => void
