@@ -47,12 +47,12 @@ DECLARE
   everything text[] := ARRAY[head || 'null}'];
   keys text[];
   payloads text[];
+  payload text;
 BEGIN
-  IF pg_catalog.pg_notification_queue_usage() > 0.9 THEN
-    RETURN NULL;
-  END IF;
   BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
+    IF pg_catalog.pg_notification_queue_usage() > 0.9 THEN
+      RETURN NULL;
+    ELSIF TG_OP = 'TRUNCATE' THEN
       payloads := everything;
     ELSE
 ${indent(6, announced.kind === 'symbols' ? ANY_ROW : `${gatherKeys(announced)}\n${PACK}`)}
@@ -60,10 +60,10 @@ ${indent(6, announced.kind === 'symbols' ? ANY_ROW : `${gatherKeys(announced)}\n
   EXCEPTION WHEN OTHERS THEN
     payloads := everything;
   END;
-  PERFORM pg_catalog.pg_notify(TG_ARGV[0], payload) FROM pg_catalog.unnest(payloads) AS payload;
-  RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-  RAISE WARNING 'Rekindle cannot announce this change: %', SQLERRM;
+  -- Unlike the function pg_notify, nobody can be forbidden NOTIFY.
+  FOREACH payload IN ARRAY COALESCE(payloads, '{}') LOOP
+    EXECUTE pg_catalog.format('NOTIFY %I, %L', TG_ARGV[0], payload);
+  END LOOP;
   RETURN NULL;
 END
 `)}`

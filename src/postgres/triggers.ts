@@ -101,6 +101,7 @@ export function installSql(config: Config, options: { candles?: boolean } = {}):
       comment(`Rekindle: announces on channel ${channel} which symbols have changed.`),
       '-- PostgreSQL refuses PREPARE TRANSACTION after a NOTIFY, hence after a write to one of these tables.',
       'BEGIN;',
+      'SET LOCAL client_min_messages = warning;',
       `${LOCK_TIMEOUT};`,
     ],
     ['-- The functions will look names up where this session does, among temporary tables last.', `${SPELL_OUT_PATH};`],

@@ -4,7 +4,7 @@ import { createSchema } from '../../lab/schema.js'
 import { configSchema } from '../../src/config/schema.js'
 import { parseAnnouncement } from '../../src/decide/announcement.js'
 import { installSql } from '../../src/postgres/triggers.js'
-import { useDatabase } from '../support/servers.js'
+import { useDatabase, usePostgres } from '../support/servers.js'
 import { type Listener, listen } from './listener.js'
 
 const config = configSchema.parse({})
@@ -62,6 +62,11 @@ describe('an announcement', () => {
     expect(await symbolsOf(payloads)).toHaveLength(500)
   })
 
+  it('carries a symbol of 7,000 characters', async () => {
+    const insert = "INSERT INTO ohlcv4_m1 (symbol, open_time) VALUES (repeat('x', 7000), '2026-01-01')"
+    expect(await symbolsOf(await listener.payloads(() => run(insert)))).toEqual(['x'.repeat(7000)])
+  })
+
   it('of a symbol that no payload can hold says: everything', async () => {
     const insert =
       "INSERT INTO ohlcv4_m1 (symbol, open_time) VALUES (repeat('x', 9000), '2026-01-01'), ('BTCUSDT', '2026-01-01')"
@@ -80,7 +85,6 @@ describe('an announcement', () => {
     '%s $1 {symbol}',
     '$rekindle$',
     '["a","b"]',
-    'x'.repeat(2500),
   ])('carries the symbol %j unharmed', async (symbol) => {
     const insert = () => run("INSERT INTO ohlcv4_m1 (symbol, open_time) VALUES ($1, '2026-01-01')", [symbol])
     expect(await listener.announced(insert)).toEqual([{ dataset: 'candles.m1', keys: [{ symbol }] }])
@@ -99,6 +103,27 @@ describe('an announcement', () => {
       { dataset: 'candles.m1', keys: [{ symbol: 'BTCUSDT' }] },
     ])
     expect(await listener.announced(() => run(`BEGIN; ${insert(4)} ROLLBACK`))).toEqual([])
+  })
+})
+
+describe('a notification queue that a listener does not read', () => {
+  const postgres = usePostgres({ settings: { max_notify_queue_pages: '64' } })
+
+  it('never fails a write', async () => {
+    const [writer, sleeper] = [new Client(postgres.url), new Client(postgres.url)]
+    await Promise.all([writer.connect(), sleeper.connect()])
+    await createSchema(writer)
+    await writer.query(installSql(config, { candles: true }))
+    await sleeper.query('LISTEN rekindle')
+    await sleeper.query('BEGIN; SELECT 1')
+    // Each announcement fills about one of the 64 pages.
+    for (let minute = 0; minute < 100; minute++) {
+      await writer.query(`INSERT INTO ohlcv4_m1 (symbol, open_time)
+        SELECT 'S' || n || repeat('x', 20), '2026-01-01'::timestamp + interval '${minute} minutes' FROM generate_series(1, 250) AS n`)
+    }
+    const { rows } = await writer.query('SELECT pg_notification_queue_usage() > 0.9 AS full')
+    expect(rows).toEqual([{ full: true }])
+    await Promise.all([writer.end(), sleeper.end()])
   })
 })
 
