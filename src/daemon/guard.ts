@@ -136,7 +136,6 @@ export class Guard {
 
   /** Takes in a survey that began at `began`: alerts if it confirms a loss, and says what must be done. */
   async judge(suspicion: Suspicion, { lacks, clean, unseen }: Survey, began: number, life: Life): Promise<Consequence> {
-    const firstLook = this.holdings.size === 0
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
     if (suspicion.scope === 'all') this.completeSince = undefined
@@ -147,7 +146,7 @@ export class Guard {
       this.completeSince = undefined
       await markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol)))
       const now = await readFacts(life.probe)
-      const lost = lacks.filter((lack) => this.isLost(lack, now, firstLook))
+      const lost = lacks.filter((lack) => this.isLost(lack, now))
       if (lost.length > 0) {
         why = 'loss'
         delay = await this.alert(suspicion, lost, now, life.probe)
@@ -159,8 +158,9 @@ export class Guard {
   }
 
   /** A key that stood and is gone, one of another type, or anything lacking once Redis is another process. */
-  private isLost({ kind, key }: Lack, now: ServerFacts, firstLook: boolean): boolean {
-    if (this.before && now.runId !== undefined && this.before.runId !== now.runId) return true
+  private isLost({ kind, key }: Lack, now: ServerFacts): boolean {
+    const firstLook = this.before === undefined
+    if (!firstLook && now.runId !== undefined && this.before?.runId !== now.runId) return true
     if (kind === 'wrong_type') return true
     return kind === 'missing' && (firstLook || this.holdings.ownerOf(key) !== undefined)
   }
@@ -174,7 +174,7 @@ export class Guard {
   ): Promise<number> {
     const symbols = new Set(lost.map(({ symbol }) => symbol))
     const gone = lost.filter(({ kind }) => kind === 'missing').length
-    const share = this.holdings.size === 0 ? 1 : gone / this.holdings.size
+    const share = this.before === undefined ? 1 : gone / Math.max(1, this.holdings.size)
     const cause = causeOf({ suspicion, before: this.before, now, lacks: lost, share })
     const delay = cause === 'eviction' ? this.evictionDelay(now.at) : 0
     const open = this.incident

@@ -13,8 +13,10 @@ import {
   NEVER,
   type Observable,
   of,
+  ReplaySubject,
   repeat,
   Subject,
+  take,
   tap,
   timer,
 } from 'rxjs'
@@ -70,13 +72,33 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const tasks = new Subject<Task>()
   const looks = new Subject<Suspicion>()
 
+  // Until the first survey is judged, a change must not fill in what the survey is about to miss.
+  const judged = new ReplaySubject<void>(1)
+
   const surveys = defer(() =>
     merge(looks, of(firstLook(life)), watchSignals(life, guard, server, config.watch.poll, conditions)),
   ).pipe(
     tap((suspicion) => emit(suspicionEvent(suspicion))),
     latest(mergeSuspicions, (suspicion, signal) => look(suspicion, signal, life, context)),
+    map(
+      (step): Step =>
+        async () => {
+          const consequence = await step()
+          judged.next()
+          return consequence
+        },
+    ),
   )
-  const heals = merge(tasks, context.changes.pipe(mergeMap((change) => tasksOf(change, context)))).pipe(
+  const changes = context.changes.pipe(
+    concatMap((change) =>
+      judged.pipe(
+        take(1),
+        map(() => change),
+      ),
+    ),
+    mergeMap((change) => tasksOf(change, context)),
+  )
+  const heals = merge(tasks, changes).pipe(
     filter(({ symbol }) => guard.isEnabled(symbol)),
     lanes<Task, Outcome>({
       lane: ({ symbol }) => symbol,

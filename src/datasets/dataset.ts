@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis'
 import type { Lack, Tally } from '../model.js'
+import type { Wire } from '../redis/wire.js'
 
 /** Reads from PostgreSQL; rejects with a Trouble. */
 export interface Database {
@@ -46,11 +46,11 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   readonly rank: number
   read(db: Database, symbols: readonly string[], options: ReadOptions): Promise<Reading<W>>
   /** Looks at Redis: by digest where that is enough, value by value if `thorough`. Never writes. */
-  compare(redis: Redis, wanted: readonly W[], thorough: boolean): Promise<F[]>
+  compare(redis: Wire, wanted: readonly W[], thorough: boolean): Promise<F[]>
   /**
    * Writes what the findings lack. What is missing is filled in only where it is still missing; what differs is replaced only
    * where Redis still holds what the finding saw, and only if `replace`: a live writer is never overwritten unseen.
    * Rejects on any error reply.
    */
-  write(redis: Redis, findings: readonly F[], replace: boolean): Promise<Tally>
+  write(redis: Wire, findings: readonly F[], replace: boolean): Promise<Tally>
 }

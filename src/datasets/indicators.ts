@@ -3,7 +3,7 @@ import { renderKey } from '../config/template.js'
 import { sameNumber } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
-import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
 import type { Database, Dataset, Finding, Reading, ReadOptions, Wanted } from './dataset.js'
 import { newestSql } from './indicators-sql.js'
 
@@ -139,7 +139,7 @@ function pairs(list: readonly string[]): ReadonlyMap<string, string> {
   return map
 }
 
-function writeCommands({ wanted, lack, changes }: HashFinding, replace: boolean): string[] {
+function writeCommands({ wanted, lack, changes }: HashFinding, replace: boolean): Command[] {
   const commands = lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'hash')] : []
   const args = [...changes].flatMap(([field, seen]) =>
     seen !== undefined && !replace

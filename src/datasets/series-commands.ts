@@ -1,6 +1,6 @@
 import type { Column } from '../config/schema.js'
 import type { Difference } from '../decide/compare.js'
-import { bulk, encode, type Reply } from '../redis/wire.js'
+import { bulk, type Command, encode, type Reply, toCommand } from '../redis/wire.js'
 import type { Wanted } from './dataset.js'
 
 /** One column of one symbol's candles, as one RedisTimeSeries: ascending times in ms, values as PostgreSQL prints them. */
@@ -39,7 +39,7 @@ end
 return done`
 
 /** The commands that make a series that does not exist. */
-export function createCommands(wanted: SeriesWanted): string[] {
+export function createCommands(wanted: SeriesWanted): Command[] {
   const labels = [...legalLabels(wanted)].flat()
   const create = encode(
     'TS.CREATE',
@@ -57,8 +57,8 @@ export function extendCommands(
   { missing, differing }: Difference,
   held: ReadonlyMap<string, string>,
   facts: SeriesFacts,
-): string[] {
-  const commands: string[] = []
+): Command[] {
+  const commands: Command[] = []
   const ours = legalLabels(wanted)
   const policyIsOurs = facts.duplicatePolicy?.toLowerCase() === 'last'
   if (!policyIsOurs || [...ours].some(([label, value]) => facts.labels.get(label) !== value)) {
@@ -83,26 +83,35 @@ export function extendCommands(
  * Writes the samples at `positions` in ascending order. The newest goes by TS.ADD ON_DUPLICATE FIRST: its candle may still be
  * forming, and what a live worker wrote there since we looked must stand. TS.MADD knows no such option.
  */
-function fillCommands({ key, times, values }: SeriesWanted, positions: readonly number[], batch: number): string[] {
+function fillCommands({ key, times, values }: SeriesWanted, positions: readonly number[], batch: number): Command[] {
   const newest = positions.at(-1) === times.length - 1
   const body = newest ? positions.slice(0, -1) : positions
-  const commands: string[] = []
+  const commands: Command[] = []
+  const keyIsAscii = Buffer.byteLength(key) === key.length
   const keyBulk = bulk(key)
   for (let i = 0; i < body.length; i += batch) {
     const slice = body.slice(i, i + batch)
-    let text = `*${1 + 3 * slice.length}\r\n$7\r\nTS.MADD\r\n`
-    // Times and numbers are ASCII: their length in characters is their length in bytes.
+    // Joining flat pieces is twice as fast as growing one text. Times and numbers are ASCII: characters are bytes.
+    const pieces = [`*${1 + 3 * slice.length}\r\n$7\r\nTS.MADD`]
     for (const at of slice) {
       const time = times[at] as string
       const value = values[at] as string
-      text += `${keyBulk}$${time.length}\r\n${time}\r\n$${value.length}\r\n${value}\r\n`
+      pieces.push('\r\n', keyBulk, lengthOf(time), time, '\r\n', lengthOf(value), value)
     }
-    commands.push(text)
+    pieces.push('\r\n')
+    commands.push(toCommand(pieces.join(''), keyIsAscii))
   }
   if (newest) {
     commands.push(encode('TS.ADD', key, times.at(-1) as string, values.at(-1) as string, 'ON_DUPLICATE', 'FIRST'))
   }
   return commands
+}
+
+const LENGTHS = Array.from({ length: 32 }, (_, length) => `$${length}\r\n`)
+
+/** What goes before an ASCII argument in RESP. */
+function lengthOf(text: string): string {
+  return LENGTHS[text.length] ?? `$${text.length}\r\n`
 }
 
 /** The labels of a series; RedisTimeSeries refuses values that are empty or hold `( ) ,`, so such a label is left out. */

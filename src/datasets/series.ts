@@ -1,10 +1,9 @@
-import type { Redis } from 'ioredis'
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
 import { compareSamples, type Difference, kindOfLack, pictureOf } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
-import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, Reading } from './dataset.js'
 import { createCommands, extendCommands, readFacts, type SeriesFacts, type SeriesWanted } from './series-commands.js'
@@ -63,11 +62,11 @@ export function seriesDataset(
 function wantedSeries(config: CandlesConfig, timeframe: string, runs: readonly CandleRun[]): Reading<SeriesWanted> {
   const wanted: SeriesWanted[] = []
   const leftOut = new Map<string, number>()
-  for (const { symbol, times, values } of runs) {
+  for (const { symbol, times, values, intact } of runs) {
     for (const column of COLUMNS) {
       const key = renderKey(config.keys[column], { symbol, timeframe })
       const texts = values[column]
-      if (times.every((time, i) => isStorable(texts[i] ?? '') && isStorableTime(time))) {
+      if (intact) {
         wanted.push({ symbol, key, timeframe, column, times, values: texts })
         continue
       }
@@ -84,30 +83,60 @@ function wantedSeries(config: CandlesConfig, timeframe: string, runs: readonly C
 type Digest = 'same' | 'differs' | 'missing' | 'wrong_type'
 
 /**
- * Compares count and sum of each wanted range inside Redis: two numbers a series instead of 250 samples. RedisTimeSeries adds in
- * order of time, as we do, so equal samples give equal bits; where they do not, a closer look costs time, not correctness.
+ * Count and sum of a range of each series, or the error text: two numbers instead of 250 samples, and one command for the columns of a
+ * symbol. KEYS: series; ARGV: bucket wider than time, then first and last time of each.
  */
-async function readDigests(redis: Redis, wanted: readonly SeriesWanted[]): Promise<Digest[]> {
-  const commands = wanted.flatMap(({ key, times }) =>
-    ['count', 'sum'].map((aggregate) =>
-      encode('TS.RANGE', key, times[0] as string, times.at(-1) as string, 'AGGREGATION', aggregate, ONE_BUCKET),
-    ),
+const DIGEST = `
+local function one(key, from, to, aggregate)
+  local reply = redis.pcall('TS.RANGE', key, from, to, 'AGGREGATION', aggregate, ARGV[1])
+  if reply.err then return reply.err end
+  local value = reply[1] and reply[1][2]
+  if not value then return '' end
+  return type(value) == 'table' and value.ok or tostring(value)
+end
+local digests = {}
+for i, key in ipairs(KEYS) do
+  local from, to = ARGV[2 * i], ARGV[2 * i + 1]
+  local count = one(key, from, to, 'count')
+  digests[#digests + 1] = count
+  digests[#digests + 1] = tonumber(count) and one(key, from, to, 'sum') or ''
+end
+return digests`
+
+/**
+ * Compares count and sum of each wanted range inside Redis. RedisTimeSeries adds in order of time, as we do, so equal samples give
+ * equal bits; where they do not, a closer look costs time, not correctness.
+ */
+async function readDigests(redis: Wire, wanted: readonly SeriesWanted[]): Promise<Digest[]> {
+  const groups: SeriesWanted[][] = []
+  for (const item of wanted) {
+    const group = groups.at(-1)
+    if (group?.[0]?.symbol === item.symbol && group.length < COLUMNS.length) group.push(item)
+    else groups.push([item])
+  }
+  const replies = await exchange(
+    redis,
+    groups.map((group) => {
+      const ranges = group.flatMap(({ times }) => [times[0] as string, times.at(-1) as string])
+      return encode('EVAL', DIGEST, group.length, ...group.map(({ key }) => key), ONE_BUCKET, ...ranges)
+    }),
   )
-  const replies = await exchange(redis, commands)
-  return wanted.map(({ values }, i) => {
-    const count = replies[2 * i] as Reply | Error
-    const sum = replies[2 * i + 1] as Reply | Error
-    const gone = absence(count) ?? absence(sum)
-    if (gone) return gone
-    if (onlyValue(count) !== values.length) return 'differs'
-    return onlyValue(sum) === values.reduce((total, value) => total + Number(value), 0) ? 'same' : 'differs'
+  return groups.flatMap((group, g) => {
+    const reply = replies[g] as Reply | Error
+    if (isErrorReply(reply)) throw reply
+    return group.map((item, i) =>
+      judgeDigest(item, (reply as string[])[2 * i] ?? '', (reply as string[])[2 * i + 1] ?? ''),
+    )
   })
 }
 
-/** The value of a reply of one bucket, `[[0, "250"]]`. */
-function onlyValue(reply: Reply | Error): number {
-  const bucket = Array.isArray(reply) ? reply[0] : undefined
-  return Array.isArray(bucket) ? Number(bucket[1]) : Number.NaN
+function judgeDigest({ values }: SeriesWanted, count: string, sum: string): Digest {
+  if (count === '') return 'differs'
+  if (!/^\d/.test(count)) return absence(Object.assign(new Error(count), { name: 'ReplyError' })) ?? 'differs'
+  if (Number(count) !== values.length) return 'differs'
+  let total = 0
+  for (const value of values) total += Number(value)
+  return Number(sum) === total ? 'same' : 'differs'
 }
 
 /** Whether an error reply means that the key is missing or of another type; any other error rejects the look. */
@@ -123,7 +152,7 @@ function wholeLack(dataset: string, { symbol, key, times }: SeriesWanted, kind: 
 }
 
 /** Reads every sample of the wanted ranges, and what decides how a series may be written. */
-async function lookClosely(redis: Redis, dataset: string, wanted: readonly SeriesWanted[]): Promise<SeriesFinding[]> {
+async function lookClosely(redis: Wire, dataset: string, wanted: readonly SeriesWanted[]): Promise<SeriesFinding[]> {
   if (wanted.length === 0) return []
   const replies = await exchange(
     redis,
@@ -164,7 +193,7 @@ function withoutExpired(difference: Difference, { times }: SeriesWanted, { reten
   return { ...difference, missing: difference.missing.filter((i) => Number(times[i]) >= oldest) }
 }
 
-function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean): string[] {
+function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean): Command[] {
   if (repair) {
     const { difference, held, facts } = repair
     return extendCommands(wanted, replace ? difference : { ...difference, differing: [] }, held, facts)

@@ -1,10 +1,9 @@
-import type { Redis } from 'ioredis'
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
 import { type Difference, kindOfLack, pictureOf, sameNumber } from '../decide/compare.js'
 import { NOTHING } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
-import { encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
+import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
 
@@ -79,12 +78,12 @@ export function sortedSetDataset(
 function wantedSets(config: CandlesConfig, timeframe: string, runs: readonly CandleRun[]): Reading<SetWanted> {
   const wanted: SetWanted[] = []
   const leftOut = new Map<string, number>()
-  for (const { symbol, times, values } of runs) {
+  for (const { symbol, times, values, intact } of runs) {
     const { open, high, low, close, volume } = values
     const kept: string[] = []
     const members: string[] = []
     times.forEach((time, i) => {
-      if (!isStorableTime(time) || COLUMNS.some((column) => !isStorable(values[column][i] ?? ''))) return
+      if (!intact && (!isStorableTime(time) || COLUMNS.some((column) => !isStorable(values[column][i] ?? '')))) return
       kept.push(time)
       members.push(`{"t":${time},"o":${open[i]},"h":${high[i]},"l":${low[i]},"c":${close[i]},"v":${volume[i]}}`)
     })
@@ -96,7 +95,7 @@ function wantedSets(config: CandlesConfig, timeframe: string, runs: readonly Can
 }
 
 /** Of sets whose wanted range is empty, those that exist all the same. */
-async function existing(redis: Redis, wanted: readonly SetWanted[]): Promise<SetWanted[]> {
+async function existing(redis: Wire, wanted: readonly SetWanted[]): Promise<SetWanted[]> {
   const replies = await exchange(
     redis,
     wanted.map(({ key }) => encode('EXISTS', key)),
@@ -180,7 +179,7 @@ function readCandle(member: string): Record<string, unknown> | undefined {
 }
 
 /** Fills what is missing and replaces what differs; the newest candle, which may still be forming, only if no live writer was faster. */
-function writeCommands({ wanted, lack, repair }: SetFinding, replace: boolean): string[] {
+function writeCommands({ wanted, lack, repair }: SetFinding, replace: boolean): Command[] {
   const { key, times, members } = wanted
   const missing = repair ? repair.difference.missing : [...times.keys()]
   const newest = missing.at(-1) === times.length - 1

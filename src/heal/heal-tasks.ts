@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis'
 import type { Database, Dataset } from '../datasets/dataset.js'
 import { Trouble } from '../errors.js'
 import type { Task } from '../model.js'
 import { redisTrouble } from '../redis/trouble.js'
+import type { Wire } from '../redis/wire.js'
 import { type Healed, heal } from './heal.js'
 
 /** What a batch of tasks for one dataset came to. */
@@ -18,7 +18,7 @@ export interface Outcome {
 export interface HealContext {
   readonly datasets: readonly Dataset[]
   readonly db: Database
-  readonly redis: Redis
+  readonly redis: Wire
   /** `host:port/db` of Redis, for errors. */
   readonly server: string
 }

@@ -1,12 +1,12 @@
-import type { Redis } from 'ioredis'
 import type { Database, Dataset, Finding, Wanted } from '../datasets/dataset.js'
 import { Trouble } from '../errors.js'
 import { addTallies, type Lack, NOTHING, type Tally } from '../model.js'
+import type { Wire } from '../redis/wire.js'
 
 /** The two sides of every look and every heal, and the signal that ends it. */
 export interface Sides {
   readonly db: Database
-  readonly redis: Redis
+  readonly redis: Wire
   readonly signal: AbortSignal
 }
 

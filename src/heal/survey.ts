@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis'
 import type { Dataset } from '../datasets/dataset.js'
 import { lostKeys } from '../detect/presence.js'
 import { Trouble } from '../errors.js'
 import type { Holdings } from '../holdings.js'
 import type { Lack, Suspicion } from '../model.js'
 import { readEpoch } from '../redis/marks.js'
+import type { Wire } from '../redis/wire.js'
 import { examine, type Sides } from './heal.js'
 
 /** One dataset of one symbol that a look found whole, and the keys that hold it. */
@@ -34,7 +34,7 @@ export interface SurveyContext {
   readonly symbols: readonly string[]
   readonly sides: Sides
   /** The connection for short commands. */
-  readonly probe: Redis
+  readonly probe: Wire
 }
 
 /** Symbols compared in one step, and steps under way at once. */

@@ -1,4 +1,4 @@
-import { encode } from './wire.js'
+import { type Command, encode } from './wire.js'
 
 /** How long a value of another type is kept aside, in seconds: 7 days. */
 const TTL = 7 * 24 * 3600
@@ -19,6 +19,6 @@ return 1`
  * Renames what stands at `key` to `rekindle:aside:<key>` with a time to live, unless its type has become `type` meanwhile: a value
  * that is in our way is moved, never destroyed.
  */
-export function asideCommand(key: string, type: string): string {
+export function asideCommand(key: string, type: string): Command {
   return encode('EVAL', ASIDE, 2, key, `rekindle:aside:${key}`, type, TTL)
 }

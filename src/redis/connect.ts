@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis'
+import { Wire } from './wire.js'
 
 /** How long a connection attempt may take, in ms. */
 const CONNECT_TIMEOUT = 5_000
-/** How long a command may take before the connection counts as dead, in ms. */
+/** How long a command of the handshake or a subscription may take, in ms. */
 const COMMAND_TIMEOUT = 10_000
 
 /**
@@ -39,4 +40,12 @@ export async function connectRedis(url: string, name: string): Promise<Redis> {
     redis.disconnect()
     throw failure ?? error
   }
+}
+
+/** Opens a connection for commands, like {@link connectRedis}. */
+export async function connectWire(url: string, name: string): Promise<Wire> {
+  const redis = await connectRedis(url, name)
+  // Whatever it answers, the replies of the handshake are in before it: only then may another parser take over.
+  await redis.ping().catch(() => undefined)
+  return new Wire(redis)
 }

@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis'
-import { ask } from './wire.js'
+import { ask, type Wire } from './wire.js'
 
 /** Commands that can take everything at once. */
 const WHOLESALE = /^(flushall|flushdb|swapdb)(\||$)/
@@ -8,7 +7,7 @@ const WHOLESALE = /^(flushall|flushdb|swapdb)(\||$)/
  * The client whose last command was a FLUSHALL, FLUSHDB or SWAPDB, if it is still connected and CLIENT LIST is allowed: address,
  * name, user and command.
  */
-export async function findCulprit(probe: Redis): Promise<Record<string, string> | undefined> {
+export async function findCulprit(probe: Wire): Promise<Record<string, string> | undefined> {
   try {
     const clients = String(await ask(probe, 'CLIENT', 'LIST'))
       .trim()

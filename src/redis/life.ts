@@ -3,9 +3,9 @@ import type { Redis } from 'ioredis'
 import { serverFacts } from '../decide/info.js'
 import { Trouble } from '../errors.js'
 import type { ServerFacts } from '../model.js'
-import { connectRedis } from './connect.js'
+import { connectRedis, connectWire } from './connect.js'
 import { redisTrouble } from './trouble.js'
-import { encode, exchange, isErrorReply } from './wire.js'
+import { encode, exchange, isErrorReply, type Wire } from './wire.js'
 
 /** One connection to one Redis process. A new life means: look before you trust. */
 export interface Life {
@@ -14,9 +14,9 @@ export interface Life {
   /** The database number, for the names of keyspace events. */
   readonly database: number
   /** Short commands: probes and marks. Never behind megabytes of a heal. */
-  readonly probe: Redis
+  readonly probe: Wire
   /** Heals. */
-  readonly bulk: Redis
+  readonly bulk: Wire
   /** The subscriber: flush signals and key events. */
   readonly ears: Redis
   /** When Redis accepted our first command, in epoch ms. */
@@ -51,32 +51,38 @@ export interface OpenOptions {
  * cannot be reached or refuses us.
  */
 export async function openLife({ url, server, onWaiting, signal }: OpenOptions): Promise<OpenLife> {
-  const connections: Redis[] = []
+  const closers: (() => void)[] = []
   const close = (): void => {
-    for (const connection of connections) connection.disconnect()
+    for (const closer of closers) closer()
   }
   signal.addEventListener('abort', close, { once: true })
   try {
-    const open = async (name: string): Promise<Redis> => {
-      const connection = await connectRedis(url, name)
-      connections.push(connection)
+    const openWire = async (name: string): Promise<Wire> => {
+      const wire = await connectWire(url, name)
+      closers.push(() => wire.close())
       signal.throwIfAborted()
-      return connection
+      return wire
     }
-    const probe = await open('rekindle')
+    const openEars = async (): Promise<Redis> => {
+      const ears = await connectRedis(url, 'rekindle-ears')
+      closers.push(() => ears.disconnect())
+      signal.throwIfAborted()
+      return ears
+    }
+    const probe = await openWire('rekindle')
     const since = Date.now()
     const facts = await usableFacts(probe, server, onWaiting, signal)
-    const [bulk, ears] = await Promise.all([open('rekindle-bulk'), open('rekindle-ears')])
+    const [bulk, ears] = await Promise.all([openWire('rekindle-bulk'), openEars()])
     let fail: (trouble: Trouble) => void = () => undefined
     const ended = new Promise<never>((_, reject) => {
       fail = reject
-      for (const connection of connections) {
-        connection.once('close', () => reject(redisTrouble(new Error('the connection was closed'), server)))
-      }
+      const closed = (): void => reject(redisTrouble(new Error('the connection was closed'), server))
+      for (const wire of [probe, bulk]) wire.closed.then(closed)
+      ears.once('close', closed)
     })
     // Whoever holds the life listens to `ended`; if it fails before that, somebody must.
     ended.catch(() => undefined)
-    return { life: { facts, database: probe.options.db ?? 0, probe, bulk, ears, since, fail }, ended, close }
+    return { life: { facts, database: probe.database, probe, bulk, ears, since, fail }, ended, close }
   } catch (error) {
     close()
     throw redisTrouble(error, server)
@@ -85,7 +91,7 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
 
 /** Asks INFO until the server has loaded its data and is no replica. */
 async function usableFacts(
-  probe: Redis,
+  probe: Wire,
   server: string,
   onWaiting: (trouble: Trouble) => void,
   signal: AbortSignal,
@@ -109,7 +115,7 @@ async function usableFacts(
 }
 
 /** Reads INFO, INFO commandstats and CONFIG GET dir; what is forbidden stays unknown. */
-export async function readFacts(probe: Redis): Promise<ServerFacts> {
+export async function readFacts(probe: Wire): Promise<ServerFacts> {
   const replies = await exchange(probe, [
     encode('INFO'),
     encode('INFO', 'commandstats'),

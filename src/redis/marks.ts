@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis'
-import { ask, encode, exchange, isErrorReply, type Reply } from './wire.js'
+import { ask, encode, exchange, isErrorReply, type Reply, type Wire } from './wire.js'
 
 /** Stands while everything is whole; written last, and dies with the data. Its value starts with the run_id it was written in. */
 export const EPOCH = 'rekindle:epoch'
@@ -23,23 +22,23 @@ export function newEpoch(runId: string | undefined): string {
   return `${runId ?? 'unknown'}:${Date.now().toString(36)}`
 }
 
-export async function readEpoch(redis: Redis): Promise<string | null> {
+export async function readEpoch(redis: Wire): Promise<string | null> {
   return (await ask(redis, 'GET', EPOCH)) as string | null
 }
 
 /** How many symbols are marked ready. */
-export async function countReady(redis: Redis): Promise<number> {
+export async function countReady(redis: Wire): Promise<number> {
   return Number(await ask(redis, 'HLEN', READY))
 }
 
 /** Symbols that are marked ready. */
-export async function readReady(redis: Redis): Promise<string[]> {
+export async function readReady(redis: Wire): Promise<string[]> {
   return (await ask(redis, 'HKEYS', READY)) as string[]
 }
 
 /** Marks symbols ready whose keys (at most a few thousand a symbol) all stand; returns those that could not be marked. */
 export async function markReady(
-  redis: Redis,
+  redis: Wire,
   epoch: string,
   symbols: ReadonlyMap<string, readonly string[]>,
 ): Promise<string[]> {
@@ -55,12 +54,12 @@ export async function markReady(
 }
 
 /** Writes the epoch if `count` symbols are ready; false if they no longer are. */
-export async function markComplete(redis: Redis, epoch: string, count: number): Promise<boolean> {
+export async function markComplete(redis: Wire, epoch: string, count: number): Promise<boolean> {
   return (await ask(redis, 'EVAL', MARK_COMPLETE, 2, EPOCH, READY, epoch, count)) === 1
 }
 
 /** Takes the marks of lost symbols away, and with them the epoch. */
-export async function markLost(redis: Redis, symbols: Iterable<string>): Promise<void> {
+export async function markLost(redis: Wire, symbols: Iterable<string>): Promise<void> {
   const names = [...symbols]
   const commands = [encode('DEL', EPOCH)]
   for (let i = 0; i < names.length; i += 500) commands.push(encode('HDEL', READY, ...names.slice(i, i + 500)))
@@ -68,11 +67,11 @@ export async function markLost(redis: Redis, symbols: Iterable<string>): Promise
 }
 
 /** Forgets symbols that are no longer enabled; what is whole stays so. */
-export async function unmark(redis: Redis, symbols: readonly string[]): Promise<void> {
+export async function unmark(redis: Wire, symbols: readonly string[]): Promise<void> {
   if (symbols.length > 0) await ask(redis, 'HDEL', READY, ...symbols)
 }
 
-export async function clearMarks(redis: Redis): Promise<void> {
+export async function clearMarks(redis: Wire): Promise<void> {
   await ask(redis, 'DEL', EPOCH, READY)
 }
 

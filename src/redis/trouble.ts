@@ -52,7 +52,7 @@ const RULES: readonly Rule[] = [
     hint: 'it passes by itself',
   },
   {
-    when: /unknown command.*TS\./i,
+    when: /unknown command.*TS\.|unknown redis command called from script/i,
     code: 'redis_no_module',
     passing: false,
     hint: 'load RedisTimeSeries (built into Redis 8), or set candles.layout: sortedset',
