@@ -62,7 +62,7 @@ function candlesSql({ columns }: CandlesConfig, table: string): string {
           FROM ${quoteTable(table)}
           WHERE ${quoteIdent(columns.symbol)} = asked.symbol AND ${time} > '-infinity' AND ${time} < 'infinity'
           ORDER BY ${time} DESC
-          LIMIT $2
+          LIMIT (SELECT $2::int)
         ) AS newest ORDER BY t
       ) AS ascending
     ) AS run`
