@@ -1,0 +1,154 @@
+import { from, fromEvent, lastValueFrom, mergeMap, takeUntil, toArray } from 'rxjs'
+import type { Dataset } from '../datasets/dataset.js'
+import type { Trouble } from '../errors.js'
+import { type Examination, examine } from '../heal/heal.js'
+import type { Lack } from '../model.js'
+import type { Life } from '../redis/life.js'
+import { count } from './progress.js'
+import { endsLife, type Session, troubleOf } from './session.js'
+
+/** One dataset of one symbol, as it was seen. */
+export interface Look {
+  readonly symbol: string
+  readonly dataset: string
+  /** The keys that it must have, and what some of them lack. */
+  readonly keys: readonly string[]
+  readonly lacks: readonly Lack[]
+}
+
+export interface Comparison {
+  readonly looks: readonly Look[]
+  /** Datasets that cannot be compared, and why. */
+  readonly hidden: ReadonlyMap<string, Trouble>
+  /** Values that PostgreSQL holds but Redis cannot. */
+  readonly leftOut: number
+}
+
+interface Step {
+  readonly dataset: Dataset
+  readonly symbols: readonly string[]
+}
+
+/** Symbols in one step, and steps under way at once. */
+const BATCH = 16
+const CONCURRENCY = 3
+/** How long a difference must stand still before it is believed, in ms: a worker may have written one side and not yet the other. */
+const SETTLE = 2_000
+
+/**
+ * Compares everything value by value over one life, and looks again at what differs, so that a live worker's write is not called a
+ * difference. Writes nothing. Rejects with a Trouble if the life ends, and if patience does.
+ */
+export async function compareAll(
+  session: Session,
+  symbols: readonly string[],
+  life: Life,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const comparer = new Comparer(session, life, signal)
+  const first = await comparer.lookAt(session.datasets.flatMap((dataset) => stepsOf(dataset, symbols)))
+  const { leftOut } = comparer
+  const doubtful = first.filter(({ lacks }) => lacks.some(isDoubtful))
+  const looks = new Map(first.map((look) => [idOf(look), look]))
+  if (doubtful.length > 0) {
+    session.progress.say(`Looking again in a moment at what differs: ${count(doubtful.length, 'dataset')}`)
+    await session.patience.rest(SETTLE, signal)
+    const again = session.datasets.flatMap((dataset) => {
+      const its = doubtful.filter((look) => look.dataset === dataset.name)
+      return stepsOf(
+        dataset,
+        its.map(({ symbol }) => symbol),
+      )
+    })
+    for (const look of await comparer.lookAt(again)) looks.set(idOf(look), settle(look, looks.get(idOf(look))))
+  }
+  const inOrder = symbols.flatMap((symbol) =>
+    session.datasets.flatMap(({ name }) => looks.get(idOf({ symbol, dataset: name })) ?? []),
+  )
+  return { looks: inOrder, hidden: comparer.hidden, leftOut }
+}
+
+/** Of the differences of a second look, those that the first saw just so; a key that is gone counts at once. */
+function settle(look: Look, before: Look | undefined): Look {
+  const pictures = new Map(before?.lacks.map(({ key, picture }) => [key, picture]))
+  return { ...look, lacks: look.lacks.filter((lack) => !isDoubtful(lack) || pictures.get(lack.key) === lack.picture) }
+}
+
+function isDoubtful({ kind }: Lack): boolean {
+  return kind !== 'missing' && kind !== 'wrong_type'
+}
+
+function stepsOf(dataset: Dataset, symbols: readonly string[]): Step[] {
+  const steps: Step[] = []
+  for (let i = 0; i < symbols.length; i += BATCH) steps.push({ dataset, symbols: symbols.slice(i, i + BATCH) })
+  return steps
+}
+
+function idOf({ symbol, dataset }: Pick<Look, 'symbol' | 'dataset'>): string {
+  return JSON.stringify([symbol, dataset])
+}
+
+class Comparer {
+  readonly hidden = new Map<string, Trouble>()
+  leftOut = 0
+  private keys = 0
+
+  constructor(
+    private readonly session: Session,
+    private readonly life: Life,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Looks at every step, a few at a time; those of a dataset that cannot be compared give nothing. */
+  async lookAt(steps: readonly Step[]): Promise<Look[]> {
+    const total = steps.reduce((sum, { symbols }) => sum + symbols.length, 0)
+    let done = 0
+    const work = from(steps).pipe(
+      mergeMap(async (step) => {
+        const looks = await this.look(step)
+        done += step.symbols.length
+        this.session.progress.show('Comparing', done / total, [count(this.keys, 'key')])
+        return looks
+      }, CONCURRENCY),
+      takeUntil(fromEvent(this.signal, 'abort')),
+      toArray(),
+    )
+    const looks = await lastValueFrom(work)
+    this.signal.throwIfAborted()
+    return looks.flat()
+  }
+
+  private async look(step: Step): Promise<Look[]> {
+    const { dataset, symbols } = step
+    const { db, patience, server } = this.session
+    while (!this.hidden.has(dataset.name)) {
+      try {
+        const scope = { symbols, timeframes: undefined, thorough: true }
+        const examination = await examine(dataset, { db, redis: this.life.bulk, signal: this.signal }, scope)
+        patience.progressed()
+        return this.account(step, examination)
+      } catch (error) {
+        this.signal.throwIfAborted()
+        const trouble = troubleOf(error, server)
+        if (endsLife(trouble)) throw trouble
+        if (trouble.passing) patience.blame(trouble)
+        else this.hidden.set(dataset.name, trouble)
+      }
+      if (!this.hidden.has(dataset.name)) await patience.pause(this.signal)
+    }
+    return []
+  }
+
+  /** Keeps the names of the keys and what they lack, and lets go of the values. */
+  private account({ dataset, symbols }: Step, { findings, leftOut }: Examination): Look[] {
+    this.keys += findings.length
+    for (const values of leftOut.values()) this.leftOut += values
+    const looks = new Map(symbols.map((symbol) => [symbol, { keys: [] as string[], lacks: [] as Lack[] }]))
+    for (const { wanted, lack } of findings) {
+      const look = looks.get(wanted.symbol)
+      look?.keys.push(wanted.key)
+      if (lack) look?.lacks.push(lack)
+    }
+    return [...looks].map(([symbol, look]) => ({ symbol, dataset: dataset.name, ...look }))
+  }
+}

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Trouble } from '../errors.js'
+
+/** Between attempts: a tenth of the wait so far, within these bounds, in ms. */
+const SHORTEST = 25
+const LONGEST = 1_000
+
+/** Waits for what passes by itself, as long as something gets done within the limit; ends everything when nothing does. */
+export class Patience {
+  private readonly abort = new AbortController()
+  private readonly timer: NodeJS.Timeout
+  private since = Date.now()
+  private trouble: Trouble | undefined
+
+  constructor(
+    /** How long nothing may get done, in ms. */
+    private readonly limit: number,
+    private readonly onTrouble: (trouble: Trouble) => void = () => undefined,
+  ) {
+    this.timer = setTimeout(() => this.end(this.exhausted()), limit)
+  }
+
+  /** Aborts when patience has ended; its reason is the Trouble to report. */
+  get signal(): AbortSignal {
+    return this.abort.signal
+  }
+
+  /** Ends all waiting and work with this as the reason. */
+  end(reason: Trouble): void {
+    clearTimeout(this.timer)
+    this.abort.abort(reason)
+  }
+
+  /** Something got done: the limit counts from now. */
+  progressed(): void {
+    this.trouble = undefined
+    this.since = Date.now()
+    this.timer.refresh()
+  }
+
+  /** Remembers what is in the way, for the report if it does not pass. */
+  blame(trouble: Trouble): void {
+    this.trouble = trouble
+    this.onTrouble(trouble)
+  }
+
+  /** Rests before the next attempt, the longer the longer nothing has got done. */
+  pause(signal = this.signal): Promise<void> {
+    return this.rest(Math.min(LONGEST, Math.max(SHORTEST, (Date.now() - this.since) / 10)), signal)
+  }
+
+  /** Rests for some ms; rejects with the signal's reason as soon as that aborts. */
+  async rest(ms: number, signal = this.signal): Promise<void> {
+    await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
+  }
+
+  /** Awaits work, but no longer than patience lasts. The work itself is not ended. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.signal.throwIfAborted()
+    let onEnd: () => void = () => undefined
+    const ended = new Promise<never>((_, reject) => {
+      onEnd = () => reject(this.signal.reason)
+      this.signal.addEventListener('abort', onEnd, { once: true })
+    })
+    try {
+      return await Promise.race([work, ended])
+    } finally {
+      this.signal.removeEventListener('abort', onEnd)
+    }
+  }
+
+  /** Asks `server` until it succeeds; rejects with whatever is no trouble that passes, and with the last one when patience ends. */
+  async insist<T>(server: string, attempt: () => Promise<T>): Promise<T> {
+    this.trouble ??= new Trouble(
+      'timeout',
+      `${server}: no answer`,
+      'is it overloaded, or does something block it?',
+      true,
+    )
+    for (;;) {
+      try {
+        return await this.during(attempt())
+      } catch (error) {
+        this.signal.throwIfAborted()
+        if (!(error instanceof Trouble && error.passing)) throw error
+        this.blame(error)
+      }
+      await this.pause()
+    }
+  }
+
+  /** Forgets the time; without this the process would not end before the limit. */
+  close(): void {
+    clearTimeout(this.timer)
+  }
+
+  private exhausted(): Trouble {
+    const waited = `after waiting ${sayDuration(this.limit)}`
+    if (!this.trouble) {
+      return new Trouble(
+        'timeout',
+        `nothing got done any more, ${waited}`,
+        'a server hangs, or --timeout is short',
+        true,
+      )
+    }
+    const { code, message, hint } = this.trouble
+    return new Trouble(code, `${message}, ${waited}`, hint, true)
+  }
+}
+
+/** A duration in ms as people say it: `250 ms`, `1.5 s`, `2 min`. */
+export function sayDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 120_000) return `${Number((ms / 1_000).toFixed(1))} s`
+  return `${Number((ms / 60_000).toFixed(1))} min`
+}

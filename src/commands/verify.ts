@@ -1,0 +1,111 @@
+import type { Config } from '../config/schema.js'
+import { planTasks } from '../decide/tasks.js'
+import type { Lack } from '../model.js'
+import { type Answer, named, tell } from './answer.js'
+import { type Comparison, compareAll } from './comparison.js'
+import { sayDuration } from './patience.js'
+import { count, number } from './progress.js'
+import { Restoration } from './restoration.js'
+import { overLives, type Session, withSession } from './session.js'
+import { awaitSymbols } from './symbols.js'
+
+export interface VerifyOptions {
+  /** Heal what lacks, and verify again. */
+  readonly repair: boolean
+  /** How long nothing may get done before it gives up, in ms. */
+  readonly timeout: number
+}
+
+/** How many keys are listed for a person; a machine gets all. */
+const LISTED = 50
+
+/** What a verification came to. */
+interface Verdict extends Comparison {
+  readonly symbols: number
+  readonly lacks: readonly Lack[]
+  readonly keys: number
+  readonly repaired: Restoration | undefined
+  readonly took: number
+}
+
+/** Compares all of Redis with PostgreSQL. Rejects with a Trouble where it cannot look at all. */
+export function verify(config: Config, { repair, timeout }: VerifyOptions): Promise<Answer> {
+  return withSession(config, timeout, async (session) => {
+    const startedAt = Date.now()
+    const symbols = await awaitSymbols(session)
+    const compare = () => overLives(session, (life, signal) => compareAll(session, symbols, life, signal))
+    let comparison = await compare()
+    let repaired: Restoration | undefined
+    if (repair && lacksOf(comparison).length > 0) {
+      repaired = await mend(session, symbols, comparison)
+      comparison = await compare()
+    }
+    const keys = comparison.looks.reduce((total, look) => total + look.keys.length, 0)
+    const took = Date.now() - startedAt
+    return report({ ...comparison, symbols: symbols.length, lacks: lacksOf(comparison), keys, repaired, took })
+  })
+}
+
+function lacksOf({ looks }: Comparison): Lack[] {
+  return looks.flatMap(({ lacks }) => lacks)
+}
+
+/** Heals what lacks and nothing else: what differed for a moment only is a live worker's. */
+async function mend(session: Session, enabled: readonly string[], comparison: Comparison): Promise<Restoration> {
+  const whole = comparison.looks.filter(({ lacks }) => lacks.length === 0)
+  const tasks = planTasks(lacksOf(comparison), 'drift', Date.now())
+  const restoration = new Restoration(session, { enabled, tasks, whole })
+  await overLives(session, (life, signal) => restoration.run(life, signal))
+  return restoration
+}
+
+function report(verdict: Verdict): Answer {
+  const { symbols, lacks, keys, hidden, leftOut, repaired, took } = verdict
+  const unseen = [...hidden].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
+  return {
+    ok: lacks.length === 0,
+    lines: [...listing(lacks), sentence(verdict)],
+    data: {
+      symbols,
+      keys,
+      keys_lacking: lacks.length,
+      lacks: lacks.map(({ picture, ...lack }) => lack),
+      left_out: leftOut,
+      ...(repaired && { repaired: repaired.written.size }),
+      ...(unseen.length > 0 && { unseen }),
+      took_ms: took,
+    },
+    troubles: [...hidden].map(([dataset, trouble]) => named(dataset, trouble)),
+  }
+}
+
+/** A line for each key: `ohlcv:BTCUSDT:m1  hole  3 missing`. */
+function listing(lacks: readonly Lack[]): string[] {
+  const listed = lacks.slice(0, LISTED).map(({ key, kind, missing, differing }) => ({
+    // A key may hold any character; on a terminal some of them do harm.
+    key: /\p{Cc}/u.test(key) ? JSON.stringify(key) : key,
+    kind: kind.replace('_', ' '),
+    counts: [
+      ...(missing > 0 ? [`${number(missing)} missing`] : []),
+      ...(differing > 0 ? [`${number(differing)} differing`] : []),
+    ],
+  }))
+  const width = Math.max(...listed.map(({ key }) => key.length))
+  const lines = listed.map(({ key, kind, counts }) => `${key.padEnd(width)}  ${kind.padEnd(10)}  ${counts.join(', ')}`)
+  return lacks.length > LISTED ? [...lines, `… and ${number(lacks.length - LISTED)} more`] : lines
+}
+
+function sentence({ symbols, lacks, keys, hidden, repaired, took, leftOut }: Verdict): string {
+  const compared = `${count(keys, 'key')} of ${count(symbols, 'symbol')}`
+  const struck = new Set(lacks.map(({ symbol }) => symbol)).size
+  const hint = repaired ? 'something writes or evicts them meanwhile' : 'rekindle verify --repair mends them'
+  const verdict =
+    lacks.length > 0
+      ? `${count(lacks.length, 'key')} of ${count(struck, 'symbol')} differ from PostgreSQL (${compared} compared): ${hint}.`
+      : `${compared} hold what PostgreSQL holds (compared in ${sayDuration(took)}).`
+  return [
+    ...(repaired ? [`Repaired ${count(repaired.written.size, 'key')}.`] : []),
+    hidden.size > 0 && lacks.length === 0 ? `Of what could be compared, ${verdict}` : verdict,
+    ...(leftOut > 0 ? [`${count(leftOut, 'value')} left out that Redis cannot hold (NULL, NaN, infinity).`] : []),
+  ].join(' ')
+}
