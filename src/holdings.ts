@@ -11,16 +11,22 @@ export class Holdings {
   private readonly owners = new Map<string, Holding>()
   private readonly keys = new Map<string, string[]>()
 
-  /** Records the keys of one dataset of a symbol; `complete` replaces what was known of it, otherwise they are added. */
+  /**
+   * Records the keys of one dataset of a symbol; `complete` replaces what was known of it, otherwise they are added. A key that two
+   * symbols name belongs to the one that was recorded last.
+   */
   record(symbol: string, dataset: string, keys: readonly string[], complete: boolean): void {
-    const known = this.keys.get(symbol) ?? []
     const wanted = new Set(keys)
-    const kept = known.filter((key) => wanted.has(key) || !complete || this.owners.get(key)?.dataset !== dataset)
-    for (const key of known) if (!kept.includes(key)) this.owners.delete(key)
-    const holding = { symbol, dataset }
-    for (const key of keys) {
-      if (!this.owners.has(key)) kept.push(key)
-      this.owners.set(key, holding)
+    const kept: string[] = []
+    for (const key of this.keysOf(symbol)) {
+      if (complete && !wanted.has(key) && this.owners.get(key)?.dataset === dataset) this.owners.delete(key)
+      else kept.push(key)
+    }
+    for (const key of wanted) {
+      const owner = this.owners.get(key)?.symbol
+      if (owner !== symbol) kept.push(key)
+      if (owner !== undefined && owner !== symbol) this.keys.set(owner, without(key, this.keysOf(owner)))
+      this.owners.set(key, { symbol, dataset })
     }
     this.keys.set(symbol, kept)
   }
@@ -45,4 +51,8 @@ export class Holdings {
   get size(): number {
     return this.owners.size
   }
+}
+
+function without(key: string, keys: readonly string[]): string[] {
+  return keys.filter((each) => each !== key)
 }
