@@ -8,9 +8,14 @@ export interface Difference {
   readonly orphans: readonly string[]
 }
 
+/** What a number looks like; JavaScript takes '' for 0 and reads `0x10`, which readers of Redis do not. */
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i
+
 /** True if both texts are the same number; `1.50` equals `1.5`, and an unreadable text equals nothing but itself. */
 export function sameNumber(a: string, b: string): boolean {
-  return a === b || Number(a) === Number(b)
+  if (a === b) return true
+  const number = Number(a)
+  return number === Number(b) && Number.isFinite(number) && DECIMAL.test(a) && DECIMAL.test(b)
 }
 
 /** Compares two runs of samples, both ascending in time. `held` maps each time to its value's text. */
@@ -30,7 +35,8 @@ export function compareSamples(
       if (!sameNumber(value, values[i] as string)) differing.push(i)
     }
   }
-  const orphans = matched === held.size ? [] : [...held.keys()].filter((time) => !times.includes(time))
+  const known = matched === held.size ? undefined : new Set(times)
+  const orphans = known ? [...held.keys()].filter((time) => !known.has(time)) : []
   return { missing, differing, orphans }
 }
 
