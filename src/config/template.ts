@@ -6,11 +6,19 @@ export interface KeyParts {
 }
 
 const PLACEHOLDER = /\{(symbol|timeframe)\}/
-const EVERY_PLACEHOLDER = new RegExp(PLACEHOLDER, 'g')
+/** Template -> text and names in turn; a configuration has a handful of templates, and every key of a restore is rendered. */
+const pieces = new Map<string, readonly string[]>()
 
 /** The key of one symbol and timeframe; the names may hold any characters, also `{symbol}` and `$&`. */
 export function renderKey(template: string, parts: KeyParts): string {
-  return template.replace(EVERY_PLACEHOLDER, (_, name: keyof KeyParts) => parts[name])
+  let split = pieces.get(template)
+  if (!split) {
+    split = template.split(PLACEHOLDER)
+    pieces.set(template, split)
+  }
+  let key = split[0] ?? ''
+  for (let i = 1; i < split.length; i += 2) key += parts[split[i] as keyof KeyParts] + split[i + 1]
+  return key
 }
 
 /**

@@ -144,14 +144,17 @@ export class Guard {
     if (lacks.length > 0) {
       for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
       this.completeSince = undefined
-      await markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol)))
-      const now = await readFacts(life.probe)
+      const [now] = await Promise.all([
+        readFacts(life.probe),
+        markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol))),
+      ])
       const lost = lacks.filter((lack) => this.isLost(lack, now))
       if (lost.length > 0) {
         why = 'loss'
         delay = await this.alert(suspicion, lost, now, life.probe)
       }
-      for (const event of driftEvents(lacks.filter((lack) => !lost.includes(lack)))) this.emit(event)
+      const alarming = new Set(lost)
+      for (const event of driftEvents(lacks.filter((lack) => !alarming.has(lack)))) this.emit(event)
     }
     const tasks = planTasks([...lacks, ...unseen], why, suspicion.since)
     return { tasks, suspicions: await this.finish(whole, life), delay }

@@ -1,15 +1,7 @@
-import type { Column } from '../config/schema.js'
 import type { Difference } from '../decide/compare.js'
-import { bulk, type Command, encode, type Reply, toCommand } from '../redis/wire.js'
-import type { Wanted } from './dataset.js'
-
-/** One column of one symbol's candles, as one RedisTimeSeries: ascending times in ms, values as PostgreSQL prints them. */
-export interface SeriesWanted extends Wanted {
-  readonly timeframe: string
-  readonly column: Column
-  readonly times: readonly string[]
-  readonly values: readonly string[]
-}
+import { type Command, encode, type Reply } from '../redis/wire.js'
+import { fillCommands } from './series-fill.js'
+import type { SeriesWanted } from './series-wanted.js'
 
 /** What TS.INFO tells of a series that exists; `retention` in ms, 0 for none; `last` is the newest time. */
 export interface SeriesFacts {
@@ -19,8 +11,6 @@ export interface SeriesFacts {
   readonly labels: ReadonlyMap<string, string>
 }
 
-/** Samples in one TS.MADD: into a fresh series 0.07 ms of Redis' time. */
-const FRESH_BATCH = 250
 /** Rewriting a long series costs up to 7 µs a sample, and no command may block Redis for more than about 2 ms. */
 const REWRITE_BATCH = 100
 /**
@@ -48,7 +38,7 @@ export function createCommands(wanted: SeriesWanted): Command[] {
     'LAST',
     ...(labels.length > 0 ? ['LABELS', ...labels] : []),
   )
-  return [create, ...fillCommands(wanted, [...wanted.times.keys()], FRESH_BATCH)]
+  return [create, ...fillCommands(wanted)]
 }
 
 /** The commands that give a series that exists what it lacks, keeping its own labels. */
@@ -68,7 +58,7 @@ export function extendCommands(
       encode('TS.ALTER', wanted.key, 'DUPLICATE_POLICY', 'LAST', ...(labels.length > 0 ? ['LABELS', ...labels] : [])),
     )
   }
-  commands.push(...fillCommands(wanted, missing, REWRITE_BATCH))
+  commands.push(...patchCommands(wanted, missing))
   for (let i = 0; i < differing.length; i += REWRITE_BATCH) {
     const args = differing.slice(i, i + REWRITE_BATCH).flatMap((at) => {
       const time = wanted.times[at] as string
@@ -79,39 +69,19 @@ export function extendCommands(
   return commands
 }
 
-/**
- * Writes the samples at `positions` in ascending order. The newest goes by TS.ADD ON_DUPLICATE FIRST: its candle may still be
- * forming, and what a live worker wrote there since we looked must stand. TS.MADD knows no such option.
- */
-function fillCommands({ key, times, values }: SeriesWanted, positions: readonly number[], batch: number): Command[] {
-  const newest = positions.at(-1) === times.length - 1
+/** Fills in the samples at `positions`, in ascending order; the newest, like that of a fresh series, only if it is still missing. */
+function patchCommands({ key, times, values, size }: SeriesWanted, positions: readonly number[]): Command[] {
+  const newest = positions.at(-1) === size - 1
   const body = newest ? positions.slice(0, -1) : positions
   const commands: Command[] = []
-  const keyIsAscii = Buffer.byteLength(key) === key.length
-  const keyBulk = bulk(key)
-  for (let i = 0; i < body.length; i += batch) {
-    const slice = body.slice(i, i + batch)
-    // Joining flat pieces is twice as fast as growing one text. Times and numbers are ASCII: characters are bytes.
-    const pieces = [`*${1 + 3 * slice.length}\r\n$7\r\nTS.MADD`]
-    for (const at of slice) {
-      const time = times[at] as string
-      const value = values[at] as string
-      pieces.push('\r\n', keyBulk, lengthOf(time), time, '\r\n', lengthOf(value), value)
-    }
-    pieces.push('\r\n')
-    commands.push(toCommand(pieces.join(''), keyIsAscii))
+  for (let i = 0; i < body.length; i += REWRITE_BATCH) {
+    const samples = body.slice(i, i + REWRITE_BATCH).flatMap((at) => [key, times[at] as string, values[at] as string])
+    commands.push(encode('TS.MADD', ...samples))
   }
   if (newest) {
     commands.push(encode('TS.ADD', key, times.at(-1) as string, values.at(-1) as string, 'ON_DUPLICATE', 'FIRST'))
   }
   return commands
-}
-
-const LENGTHS = Array.from({ length: 32 }, (_, length) => `$${length}\r\n`)
-
-/** What goes before an ASCII argument in RESP. */
-function lengthOf(text: string): string {
-  return LENGTHS[text.length] ?? `$${text.length}\r\n`
 }
 
 /** The labels of a series; RedisTimeSeries refuses values that are empty or hold `( ) ,`, so such a label is left out. */

@@ -6,7 +6,8 @@ import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, Reading } from './dataset.js'
-import { createCommands, extendCommands, readFacts, type SeriesFacts, type SeriesWanted } from './series-commands.js'
+import { createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
+import { bytesOf, SeriesWanted, splitText } from './series-wanted.js'
 
 export interface SeriesFinding extends Finding<SeriesWanted> {
   /** What to write into a series that exists, and the values it was seen to hold; absent where the key is whole, missing or of another type. */
@@ -62,19 +63,20 @@ export function seriesDataset(
 function wantedSeries(config: CandlesConfig, timeframe: string, runs: readonly CandleRun[]): Reading<SeriesWanted> {
   const wanted: SeriesWanted[] = []
   const leftOut = new Map<string, number>()
-  for (const { symbol, times, values, intact } of runs) {
+  for (const run of runs) {
     for (const column of COLUMNS) {
-      const key = renderKey(config.keys[column], { symbol, timeframe })
-      const texts = values[column]
-      if (intact) {
-        wanted.push({ symbol, key, timeframe, column, times, values: texts })
+      const { symbol } = run
+      const name = { symbol, timeframe, column, key: renderKey(config.keys[column], { symbol, timeframe }) }
+      if (run.intact) {
+        wanted.push(new SeriesWanted(name, run.times, run.values[column], run.size))
         continue
       }
-      const kept = times.flatMap((time, i) => (isStorable(texts[i] ?? '') && isStorableTime(time) ? [i] : []))
+      const [times, values] = [splitText(run.times), splitText(run.values[column])]
+      const kept = times.flatMap((time, i) => (isStorable(values[i] ?? '') && isStorableTime(time) ? [i] : []))
       leftOut.set(symbol, (leftOut.get(symbol) ?? 0) + times.length - kept.length)
       if (kept.length === 0) continue
-      const pick = (list: readonly string[]): string[] => kept.map((i) => list[i] as string)
-      wanted.push({ symbol, key, timeframe, column, times: pick(times), values: pick(texts) })
+      const pick = (list: readonly string[]): Uint8Array => bytesOf(kept.map((i) => list[i]).join(','))
+      wanted.push(new SeriesWanted(name, pick(times), pick(values), kept.length))
     }
   }
   return { wanted, leftOut }
@@ -117,7 +119,7 @@ async function readDigests(redis: Wire, wanted: readonly SeriesWanted[]): Promis
   const replies = await exchange(
     redis,
     groups.map((group) => {
-      const ranges = group.flatMap(({ times }) => [times[0] as string, times.at(-1) as string])
+      const ranges = group.flatMap(({ firstTime, lastTime }) => [firstTime, lastTime])
       return encode('EVAL', DIGEST, group.length, ...group.map(({ key }) => key), ONE_BUCKET, ...ranges)
     }),
   )
@@ -130,13 +132,10 @@ async function readDigests(redis: Wire, wanted: readonly SeriesWanted[]): Promis
   })
 }
 
-function judgeDigest({ values }: SeriesWanted, count: string, sum: string): Digest {
+function judgeDigest(wanted: SeriesWanted, count: string, sum: string): Digest {
   if (count === '') return 'differs'
   if (!/^\d/.test(count)) return absence(Object.assign(new Error(count), { name: 'ReplyError' })) ?? 'differs'
-  if (Number(count) !== values.length) return 'differs'
-  let total = 0
-  for (const value of values) total += Number(value)
-  return Number(sum) === total ? 'same' : 'differs'
+  return Number(count) === wanted.size && Number(sum) === wanted.sum() ? 'same' : 'differs'
 }
 
 /** Whether an error reply means that the key is missing or of another type; any other error rejects the look. */
@@ -147,8 +146,8 @@ function absence(reply: Reply | Error): 'missing' | 'wrong_type' | undefined {
   throw reply
 }
 
-function wholeLack(dataset: string, { symbol, key, times }: SeriesWanted, kind: 'missing' | 'wrong_type'): Lack {
-  return { dataset, symbol, key, kind, missing: times.length, differing: 0 }
+function wholeLack(dataset: string, { symbol, key, size }: SeriesWanted, kind: 'missing' | 'wrong_type'): Lack {
+  return { dataset, symbol, key, kind, missing: size, differing: 0 }
 }
 
 /** Reads every sample of the wanted ranges, and what decides how a series may be written. */
@@ -156,8 +155,8 @@ async function lookClosely(redis: Wire, dataset: string, wanted: readonly Series
   if (wanted.length === 0) return []
   const replies = await exchange(
     redis,
-    wanted.flatMap(({ key, times }) => [
-      encode('TS.RANGE', key, times[0] as string, times.at(-1) as string),
+    wanted.flatMap(({ key, firstTime, lastTime }) => [
+      encode('TS.RANGE', key, firstTime, lastTime),
       encode('TS.INFO', key),
     ]),
   )

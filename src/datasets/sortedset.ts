@@ -6,6 +6,7 @@ import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
+import { splitText } from './series-wanted.js'
 
 /** One symbol's candles of one timeframe, as one sorted set: score = open time in ms, member = JSON of the candle. */
 export interface SetWanted extends Wanted {
@@ -78,12 +79,14 @@ export function sortedSetDataset(
 function wantedSets(config: CandlesConfig, timeframe: string, runs: readonly CandleRun[]): Reading<SetWanted> {
   const wanted: SetWanted[] = []
   const leftOut = new Map<string, number>()
-  for (const { symbol, times, values, intact } of runs) {
-    const { open, high, low, close, volume } = values
+  for (const { symbol, intact, ...run } of runs) {
+    const times = splitText(run.times)
+    const values = COLUMNS.map((column) => splitText(run.values[column]))
+    const [open = [], high = [], low = [], close = [], volume = []] = values
     const kept: string[] = []
     const members: string[] = []
     times.forEach((time, i) => {
-      if (!intact && (!isStorableTime(time) || COLUMNS.some((column) => !isStorable(values[column][i] ?? '')))) return
+      if (!intact && (!isStorableTime(time) || values.some((list) => !isStorable(list[i] ?? '')))) return
       kept.push(time)
       members.push(`{"t":${time},"o":${open[i]},"h":${high[i]},"l":${low[i]},"c":${close[i]},"v":${volume[i]}}`)
     })

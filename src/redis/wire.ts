@@ -100,21 +100,14 @@ export function isErrorReply(reply: unknown): reply is Error {
 /** A command in RESP, ready to be sent. */
 export type Command = Buffer
 
-/** The RESP form of one argument; its length counts bytes, not characters. */
-export function bulk(text: string): string {
-  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`
-}
-
-/** Makes a command of its protocol text. For text that is ASCII, latin1 is a plain copy, and utf8 is not. */
-export function toCommand(text: string, isAscii: boolean): Command {
-  return Buffer.from(text, isAscii ? 'latin1' : 'utf8')
-}
-
-/** Encodes a command, ready for {@link Wire.exchange}. */
+/** Encodes a command, ready for {@link Wire.exchange}; a length in RESP counts bytes, not characters. */
 export function encode(...args: readonly (string | number)[]): Command {
   let text = `*${args.length}\r\n`
-  for (const arg of args) text += bulk(String(arg))
-  return toCommand(text, false)
+  for (const arg of args) {
+    const argument = String(arg)
+    text += `$${Buffer.byteLength(argument)}\r\n${argument}\r\n`
+  }
+  return Buffer.from(text)
 }
 
 /** Sends commands in one go; see {@link Wire.exchange}. */
