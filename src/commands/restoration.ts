@@ -1,6 +1,5 @@
 import { concatMap, from, fromEvent, lastValueFrom, takeUntil } from 'rxjs'
 import { Guard } from '../daemon/guard.js'
-import { lostKeys } from '../detect/presence.js'
 import { Trouble } from '../errors.js'
 import type { Healed } from '../heal/heal.js'
 import { healLanes } from '../heal/heal-lanes.js'
@@ -9,6 +8,7 @@ import type { Clean } from '../heal/survey.js'
 import { addTallies, NOTHING, type Suspicion, type Task } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { markLost } from '../redis/marks.js'
+import { lostKeys } from '../redis/presence.js'
 import { count, number } from './progress.js'
 import { endsLife, type Session, troubleOf } from './session.js'
 
@@ -42,6 +42,7 @@ export class Restoration {
     private readonly job: Job,
   ) {
     this.guard = new Guard(session.datasets, () => undefined)
+    this.reopen('all')
   }
 
   /** How many keys stood whole when they were first looked at. */
@@ -58,7 +59,7 @@ export class Restoration {
     const all = new Set(this.job.tasks.map(({ symbol }) => symbol))
     const unfinished = new Set([...this.open.values()].map(({ symbol }) => symbol))
     for (const { symbol, dataset } of this.job.tasks) if (this.failures.has(dataset)) unfinished.add(symbol)
-    return { total: all.size, whole: this.seen.size === 0 ? 0 : all.size - unfinished.size }
+    return { total: all.size, whole: all.size - unfinished.size }
   }
 
   /** Restores over one life: rejects with a Trouble if that ends, and if patience does. */
@@ -84,7 +85,7 @@ export class Restoration {
     const context = { datasets: session.datasets, db: session.db, redis: life.bulk, server: session.server }
     const work = from([...this.open.values()]).pipe(
       healLanes(context, () => guard.wholeness.now()),
-      concatMap((outcome) => this.takeIn(outcome, life)),
+      concatMap((outcome) => this.takeIn(outcome, life, signal)),
       takeUntil(fromEvent(signal, 'abort')),
     )
     signal.throwIfAborted()
@@ -101,13 +102,14 @@ export class Restoration {
     }
   }
 
-  private async takeIn(outcome: Outcome, life: Life): Promise<void> {
+  private async takeIn(outcome: Outcome, life: Life, signal: AbortSignal): Promise<void> {
     const { tasks, result, began, entire } = outcome
     if (result instanceof Trouble) return this.meet(outcome, result)
     const keys = new Map<string, string[]>(tasks.map(({ symbol }) => [symbol, []]))
     for (const { wanted } of result.findings) keys.get(wanted.symbol)?.push(wanted.key)
     const items = tasks.map(({ symbol, dataset }) => ({ symbol, dataset, keys: keys.get(symbol) ?? [], entire }))
     const consequence = await this.guard.verified(items, result.tally, began, life)
+    if (signal.aborted) return
     for (const task of tasks) this.open.delete(idOf(task))
     this.account(tasks[0]?.dataset ?? '', result)
     this.follow(consequence)
@@ -175,7 +177,7 @@ export class Restoration {
     const rate = Math.round(samples / ((Date.now() - this.startedAt) / 1_000))
     const symbols = `${number(whole)}/${count(total, 'symbol')}`
     const details = [symbols, count(keys, 'key'), count(samples, 'sample'), `${number(rate)}/s`]
-    progress.show('Restoring', whole / total, details)
+    progress.show('Restoring', 1 - this.open.size / this.job.tasks.length, details)
   }
 }
 

@@ -1,8 +1,9 @@
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
-import type { Database, Dataset } from '../datasets/dataset.js'
+import type { Dataset } from '../datasets/dataset.js'
 import { datasetsOf } from '../datasets/index.js'
 import { Trouble } from '../errors.js'
+import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
 import { type Life, openLife } from '../redis/life.js'
 import { redisTrouble } from '../redis/trouble.js'
@@ -68,14 +69,15 @@ export async function overLives<T>(
   let isNews = true
   for (;;) {
     const over = new AbortController()
-    const signal = AbortSignal.any([patience.signal, over.signal])
+    // A signal of its own for each attempt: openLife never takes back its listener.
+    const anySignal = (): AbortSignal => AbortSignal.any([patience.signal, over.signal])
     try {
       const { life, ended } = await patience.insist(`Redis ${server}`, () =>
-        openLife({ url: config.redis.url, server, signal, onWaiting }),
+        openLife({ url: config.redis.url, server, onWaiting, signal: anySignal() }),
       )
       ended.catch((trouble: unknown) => over.abort(trouble))
       if (isNews) patience.progressed()
-      return await work(life, signal)
+      return await work(life, anySignal())
     } catch (error) {
       patience.signal.throwIfAborted()
       const trouble = troubleOf(over.signal.aborted ? over.signal.reason : error, server)

@@ -16,11 +16,11 @@ import {
   timer,
 } from 'rxjs'
 import type { Config } from '../config/schema.js'
-import type { Database } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
 import { type Heard, listen } from '../detect/changes.js'
 import { Updates } from '../detect/updates.js'
 import { Trouble } from '../errors.js'
+import type { Database } from '../postgres/database.js'
 import { installedTriggers } from '../postgres/trigger-catalog.js'
 import { postgresTrouble } from '../postgres/trouble.js'
 import type { Conditions } from '../report/conditions.js'

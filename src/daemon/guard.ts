@@ -68,6 +68,12 @@ export class Guard {
     return this.enabled.has(symbol)
   }
 
+  /** True if what this key belongs to is known to be whole, so that the key can be missed. */
+  isExpected(key: string): boolean {
+    const owner = this.holdings.ownerOf(key)
+    return owner !== undefined && !this.wholeness.isOpen(owner.symbol, owner.dataset)
+  }
+
   /** When everything was last seen whole, in epoch ms. */
   get lastWholeAt(): number | undefined {
     return this.wholeAt
@@ -119,6 +125,7 @@ export class Guard {
     for (const symbol of removed) {
       this.holdings.forget(symbol)
       this.wholeness.forget(symbol)
+      this.incident?.forget(symbol)
     }
     for (const symbol of added) this.wholeness.doubt(symbol, this.names)
     if (first) return NOTHING_FOLLOWS
@@ -134,12 +141,11 @@ export class Guard {
     return { tasks, suspicions: await this.finish([], life), delay: 0 }
   }
 
-  /** Takes in a survey that began at `began`: alerts if it confirms a loss, and says what must be done. */
+  /** Takes in a survey that began at `began`: alerts if it confirms a new loss, and says what must be done. */
   async judge(suspicion: Suspicion, { lacks, clean, unseen }: Survey, began: number, life: Life): Promise<Consequence> {
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
     if (suspicion.scope === 'all') this.completeSince = undefined
-    let why: Task['why'] = 'drift'
     let delay = 0
     if (lacks.length > 0) {
       for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
@@ -148,15 +154,14 @@ export class Guard {
         readFacts(life.probe),
         markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol))),
       ])
-      const lost = lacks.filter((lack) => this.isLost(lack, now))
-      if (lost.length > 0) {
-        why = 'loss'
-        delay = await this.alert(suspicion, lost, now, life.probe)
-      }
-      const alarming = new Set(lost)
-      for (const event of driftEvents(lacks.filter((lack) => !alarming.has(lack)))) this.emit(event)
+      const lost = lacks.filter((lack) => !this.incident?.covers(lack) && this.isLost(lack, now))
+      if (lost.length > 0) delay = await this.alert(suspicion, lost, now, life.probe)
     }
-    const tasks = planTasks([...lacks, ...unseen], why, suspicion.since)
+    const isLoss = (lack: Lack): boolean => this.incident?.covers(lack) ?? false
+    const drifted = lacks.filter((lack) => !isLoss(lack))
+    for (const event of driftEvents(drifted)) this.emit(event)
+    const losses = planTasks([...lacks.filter(isLoss), ...unseen], 'loss', suspicion.since)
+    const tasks = [...losses, ...planTasks(drifted, 'drift', suspicion.since)]
     return { tasks, suspicions: await this.finish(whole, life), delay }
   }
 
@@ -175,20 +180,23 @@ export class Guard {
     now: ServerFacts,
     probe: Life['probe'],
   ): Promise<number> {
-    const symbols = new Set(lost.map(({ symbol }) => symbol))
+    const { before, incident: open } = this
+    // What is lost from here on was lost by this process, and by what it does from here on.
+    this.before = now
     const gone = lost.filter(({ kind }) => kind === 'missing').length
-    const share = this.before === undefined ? 1 : gone / Math.max(1, this.holdings.size)
-    const cause = causeOf({ suspicion, before: this.before, now, lacks: lost, share })
+    const share = before === undefined ? 1 : gone / Math.max(1, this.holdings.size)
+    const cause = causeOf({ suspicion, before, now, lacks: lost, share })
     const delay = cause === 'eviction' ? this.evictionDelay(now.at) : 0
-    const open = this.incident
     if (open && joins(open, cause, suspicion)) {
-      for (const symbol of symbols) open.symbols.add(symbol)
+      open.take(lost)
       return delay
     }
     const client = cause === 'flush' || cause === 'swapdb' ? await findCulprit(probe) : undefined
-    const incident = new Incident(++this.incidents, cause, suspicion, Date.now(), symbols, open?.ids ?? [])
+    const incident = new Incident(++this.incidents, cause, suspicion, Date.now(), open?.ids ?? [])
+    incident.take(lost)
+    this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client }))
+    incident.take(open?.outstanding() ?? [])
     this.incident = incident
-    this.emit(dataLoss({ incident, lacks: lost, before: this.before, now, wholeAt: this.wholeAt, client }))
     return delay
   }
 
@@ -206,7 +214,7 @@ export class Guard {
     began: number,
     life: Life,
   ): Promise<Consequence> {
-    this.incident?.add(tally)
+    if (items.some(({ symbol }) => this.incident?.symbols.has(symbol))) this.incident?.add(tally)
     const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
     return { ...NOTHING_FOLLOWS, suspicions: await this.finish(whole, life) }
   }
@@ -214,14 +222,16 @@ export class Guard {
   /** True if that makes the symbol whole. */
   private settle({ symbol, dataset, keys }: Clean, entire: boolean, began: number): boolean {
     this.holdings.record(symbol, dataset, keys, entire)
-    return entire && this.wholeness.settle(symbol, dataset, began)
+    const whole = entire && this.wholeness.settle(symbol, dataset, began)
+    if (!this.wholeness.isOpen(symbol, dataset)) this.incident?.settle(symbol, dataset)
+    return whole
   }
 
   /** Marks symbols that have become whole, and the epoch after the last; whatever was lost again meanwhile is to be looked at. */
-  private async finish(whole: readonly string[], { probe, facts }: Life): Promise<Suspicion[]> {
+  private async finish(whole: readonly string[], life: Life): Promise<Suspicion[]> {
     if (whole.length > 0) {
       const keys = new Map(whole.map((symbol) => [symbol, this.holdings.keysOf(symbol)]))
-      const unmarked = await markReady(probe, this.epoch, keys)
+      const unmarked = await markReady(life.probe, this.epoch, keys)
       for (const symbol of unmarked) this.wholeness.doubt(symbol, this.names)
       for (const symbol of whole) {
         if (unmarked.includes(symbol) || !this.incident?.symbols.has(symbol)) continue
@@ -229,19 +239,28 @@ export class Guard {
       }
       if (unmarked.length > 0) return [suspect('poll', new Set(unmarked), Date.now(), Date.now())]
     }
-    if (this.completeSince !== undefined || this.wholeness.size > 0 || this.symbols.length === 0) return []
-    if (!(await markComplete(probe, this.epoch, this.symbols.length))) {
+    const completes = this.completeSince === undefined && this.wholeness.size === 0 && this.symbols.length > 0
+    if (completes && !(await this.complete(life))) {
       this.doubtAll()
       return [suspect('poll', 'all', Date.now(), Date.now())]
     }
+    if (this.incident?.isOver) {
+      this.emit(this.incident.healed())
+      this.incident = undefined
+    }
+    if (completes && !this.watching) {
+      const { symbols, holdings } = this
+      this.emit({ event: 'watching', run_id: life.facts.runId, symbols: symbols.length, keys: holdings.size })
+      this.watching = true
+    }
+    return []
+  }
+
+  /** Writes the epoch; false if a mark has gone meanwhile. */
+  private async complete({ probe }: Life): Promise<boolean> {
+    if (!(await markComplete(probe, this.epoch, this.symbols.length))) return false
     this.completeSince = Date.now()
     this.sawWhole(await readFacts(probe))
-    if (this.incident) this.emit(this.incident.healed())
-    this.incident = undefined
-    if (!this.watching) {
-      this.emit({ event: 'watching', run_id: facts.runId, symbols: this.symbols.length, keys: this.holdings.size })
-    }
-    this.watching = true
-    return []
+    return true
   }
 }

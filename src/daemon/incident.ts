@@ -5,18 +5,58 @@ import type { LogEvent } from '../report/events.js'
 /** One confirmed loss, from the alert until everything is back. */
 export class Incident {
   tally: Tally = NOTHING
+  private readonly touched = new Set<string>()
   /** When the last key was verified. */
   verifiedAt: number
+  /** Symbols, and their datasets that are not back yet. */
+  private readonly missing = new Map<string, Set<string>>()
 
   constructor(
     readonly id: number,
     readonly cause: Cause,
     readonly suspicion: Suspicion,
     readonly detectedAt: number,
-    readonly symbols: Set<string>,
     private readonly supersedes: readonly number[],
   ) {
     this.verifiedAt = detectedAt
+  }
+
+  get symbols(): ReadonlySet<string> {
+    return this.touched
+  }
+
+  /** Takes in what was lost. */
+  take(lost: Iterable<Pick<Lack, 'symbol' | 'dataset'>>): void {
+    for (const { symbol, dataset } of lost) {
+      this.touched.add(symbol)
+      this.missing.set(symbol, (this.missing.get(symbol) ?? new Set()).add(dataset))
+    }
+  }
+
+  /** What was lost and is not back yet. */
+  *outstanding(): Iterable<Pick<Lack, 'symbol' | 'dataset'>> {
+    for (const [symbol, datasets] of this.missing) for (const dataset of datasets) yield { symbol, dataset }
+  }
+
+  /** True if this is what the incident lost, and not a new loss. */
+  covers({ symbol, dataset }: Pick<Lack, 'symbol' | 'dataset'>): boolean {
+    return this.missing.get(symbol)?.has(dataset) ?? false
+  }
+
+  /** Takes note that a dataset of a symbol is back. */
+  settle(symbol: string, dataset: string): void {
+    const datasets = this.missing.get(symbol)
+    if (datasets?.delete(dataset) && datasets.size === 0) this.missing.delete(symbol)
+  }
+
+  /** Takes note that a symbol is no longer wanted. */
+  forget(symbol: string): void {
+    this.missing.delete(symbol)
+  }
+
+  /** True if everything is back. */
+  get isOver(): boolean {
+    return this.missing.size === 0
   }
 
   /** The ids of this incident and those it took over. */

@@ -1,6 +1,6 @@
 import type { CandlesConfig, Column } from '../config/schema.js'
+import type { Database } from '../postgres/database.js'
 import { quoteIdent, quoteTable } from '../postgres/identifiers.js'
-import type { Database } from './dataset.js'
 import { bytesOf, isPlain } from './series-wanted.js'
 
 export const COLUMNS: readonly Column[] = ['open', 'high', 'low', 'close', 'volume']

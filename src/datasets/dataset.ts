@@ -1,11 +1,6 @@
 import type { Lack, Tally } from '../model.js'
+import type { Database } from '../postgres/database.js'
 import type { Wire } from '../redis/wire.js'
-
-/** Reads from PostgreSQL; rejects with a Trouble. */
-export interface Database {
-  /** `tables`: those the query reads, by the configuration key that chose each, for the error if one is missing. */
-  query<Row>(sql: string, values: readonly unknown[], tables?: Readonly<Record<string, string>>): Promise<Row[]>
-}
 
 /** What PostgreSQL says one Redis key must hold. */
 export interface Wanted {

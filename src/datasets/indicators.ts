@@ -2,9 +2,10 @@ import type { IndicatorsConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
 import { sameNumber } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
+import type { Database } from '../postgres/database.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
-import type { Database, Dataset, Finding, Reading, ReadOptions, Wanted } from './dataset.js'
+import type { Dataset, Finding, Reading, ReadOptions, Wanted } from './dataset.js'
 import { newestSql } from './indicators-sql.js'
 
 /** The newest indicator values of one symbol and timeframe, as one hash: field = parameter name, value = the double's shortest text. */

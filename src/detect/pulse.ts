@@ -3,7 +3,7 @@ import type { Holdings } from '../holdings.js'
 import type { ServerFacts } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
 import { countReady, readEpoch } from '../redis/marks.js'
-import { missingKeys, sentinelKeys } from './presence.js'
+import { missingKeys, sentinelKeys } from '../redis/presence.js'
 
 /** What one poll saw. */
 export interface Pulse {

@@ -1,5 +1,5 @@
-import type { Database } from '../datasets/dataset.js'
 import { Trouble } from '../errors.js'
+import type { Database } from '../postgres/database.js'
 
 /**
  * The enabled symbols, in the order of the query, each once; empty names are left out. Rejects if there is none: an empty answer is

@@ -1,7 +1,7 @@
 import type { IndicatorsConfig } from '../config/schema.js'
-import type { Database } from '../datasets/dataset.js'
 import { fingerprintSql } from '../datasets/indicators-sql.js'
 import type { Change } from '../decide/announcement.js'
+import type { Database } from '../postgres/database.js'
 
 type Row = { symbol: string; timeframe: string; fingerprint: string }
 

@@ -1,6 +1,7 @@
-import type { Database, Dataset } from '../datasets/dataset.js'
+import type { Dataset } from '../datasets/dataset.js'
 import { Trouble } from '../errors.js'
 import type { Task } from '../model.js'
+import type { Database } from '../postgres/database.js'
 import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
 import { type Healed, heal } from './heal.js'
@@ -40,7 +41,8 @@ export async function healTasks(
       throw new Trouble('unexpected', `there is no dataset ${tasks[0]?.dataset}`, 'please report this', false)
     const symbols = tasks.map(({ symbol }) => symbol)
     const thorough = tasks.some((task) => task.thorough)
-    return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, timeframes, thorough }) }
+    const gone = new Set(tasks.flatMap((task) => [...task.gone]))
+    return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, timeframes, thorough, gone }) }
   } catch (error) {
     if (signal.aborted)
       return { ...outcome, result: new Trouble('aborted', 'aborted', 'the next life goes on with it', true) }

@@ -1,6 +1,7 @@
-import type { Database, Dataset, Finding, Wanted } from '../datasets/dataset.js'
+import type { Dataset, Finding, Wanted } from '../datasets/dataset.js'
 import { Trouble } from '../errors.js'
 import { addTallies, type Lack, NOTHING, type Tally } from '../model.js'
+import type { Database } from '../postgres/database.js'
 import type { Wire } from '../redis/wire.js'
 
 /** The two sides of every look and every heal, and the signal that ends it. */
@@ -14,6 +15,11 @@ export interface Scope {
   readonly symbols: readonly string[]
   readonly timeframes: ReadonlySet<string> | undefined
   readonly thorough: boolean
+}
+
+export interface HealScope extends Scope {
+  /** Keys that were lost whole: what is found there was written by a live worker since then, and stays. */
+  readonly gone: ReadonlySet<string>
 }
 
 /** What a look at some symbols of one dataset found, key by key. */
@@ -42,15 +48,20 @@ export async function examine(dataset: Dataset, { db, redis, signal }: Sides, sc
  * Makes some symbols of one dataset whole: looks, writes what is lacking, and looks again until nothing is. The findings are those
  * of the first look. What differs is replaced once; if it differs again afterwards, a live writer was there, and its value stands.
  */
-export async function heal(dataset: Dataset, sides: Sides, scope: Scope): Promise<Healed> {
+export async function heal(dataset: Dataset, sides: Sides, scope: HealScope): Promise<Healed> {
   const first = await examine(dataset, sides, scope)
   let tally: Tally = { ...NOTHING, leftOut: sum(first.leftOut.values()) }
-  let lacking = first.findings.filter(({ lack }) => lack !== undefined)
+  const stands = ({ wanted }: Finding<Wanted>): boolean => scope.gone.has(wanted.key)
+  let lacking = first.findings.filter((finding) => finding.lack && (finding.lack.missing > 0 || !stands(finding)))
   for (let pass = 1; lacking.length > 0; pass++) {
     if (pass > PASSES) throw stillLacking(lacking.flatMap(({ lack }) => lack ?? []))
-    const written = await dataset.write(sides.redis, lacking, pass === 1)
-    tally = addTallies(tally, pass === 1 ? written : { ...written, keys: 0 })
-    sides.signal.throwIfAborted()
+    for (const replace of [true, false]) {
+      const its = lacking.filter((finding) => replace === (pass === 1 && !stands(finding)))
+      if (its.length === 0) continue
+      const written = await dataset.write(sides.redis, its, replace)
+      tally = addTallies(tally, pass === 1 ? written : { ...written, keys: 0 })
+      sides.signal.throwIfAborted()
+    }
     const again = await dataset.compare(
       sides.redis,
       lacking.map(({ wanted }) => wanted),

@@ -1,9 +1,10 @@
 import type { Dataset } from '../datasets/dataset.js'
-import { lostKeys } from '../detect/presence.js'
-import { Trouble } from '../errors.js'
+import type { Trouble, TroubleCode } from '../errors.js'
 import type { Holdings } from '../holdings.js'
 import type { Lack, Suspicion } from '../model.js'
 import { readEpoch } from '../redis/marks.js'
+import { lostKeys } from '../redis/presence.js'
+import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
 import { examine, type Sides } from './heal.js'
 
@@ -35,6 +36,8 @@ export interface SurveyContext {
   readonly sides: Sides
   /** The connection for short commands. */
   readonly probe: Wire
+  /** `host:port/db` of Redis, for errors. */
+  readonly server: string
 }
 
 /** Symbols compared in one step, and steps under way at once. */
@@ -43,24 +46,20 @@ const CONCURRENCY = 3
 
 /**
  * Confirms or dismisses a suspicion. Keys that stood and are gone are found in Redis alone, in milliseconds and with PostgreSQL away;
- * what is still there is compared with PostgreSQL where the signal gives reason to.
+ * datasets that lost none are compared with PostgreSQL where the signal gives reason to.
  */
 export async function survey(suspicion: Suspicion, context: SurveyContext): Promise<Survey> {
-  const { holdings, symbols, probe } = context
-  if (suspicion.scope !== 'all') {
-    const scope = suspicion.scope
-    return compareSymbols(
-      symbols.filter((symbol) => scope.has(symbol)),
-      context,
-    )
-  }
-  const lost = await lostKeys(probe, holdings)
-  const lacks = [...lost].flatMap(([symbol, keys]) => keys.flatMap((key) => lostLack(symbol, key, holdings)))
-  const rest = symbols.filter((symbol) => !lost.has(symbol))
+  const { holdings, probe } = context
+  const { scope } = suspicion
+  const symbols = scope === 'all' ? context.symbols : context.symbols.filter((symbol) => scope.has(symbol))
+  const gone = [...(await lostKeys(probe, holdings, symbols)).values()].flat()
+  const lacks = gone.flatMap((key) => lostLack(key, holdings))
   // Another database's FLUSHDB sends the same signal; then the epoch still stands.
   const dismissed = onlyFlush(suspicion) && lacks.length === 0 && (await readEpoch(probe)) !== null
-  if (dismissed || rest.length === 0) return { lacks, clean: [], unseen: [] }
-  const compared = await compareSymbols(rest, context)
+  if (dismissed) return { lacks, clean: [], unseen: [] }
+  const lost = new Set(lacks.map(({ symbol, dataset }) => JSON.stringify([symbol, dataset])))
+  const isLeft: Selection = (symbol, dataset) => !lost.has(JSON.stringify([symbol, dataset]))
+  const compared = await compareSymbols(symbols, context, isLeft)
   return { ...compared, lacks: [...lacks, ...compared.lacks] }
 }
 
@@ -68,28 +67,35 @@ function onlyFlush({ signals }: Suspicion): boolean {
   return signals.size === 1 && signals.has('flush')
 }
 
-function lostLack(symbol: string, key: string, holdings: Holdings): Lack[] {
-  const dataset = holdings.ownerOf(key)?.dataset
-  return dataset === undefined ? [] : [{ symbol, dataset, key, kind: 'missing', missing: 0, differing: 0 }]
+function lostLack(key: string, holdings: Holdings): Lack[] {
+  const owner = holdings.ownerOf(key)
+  return owner ? [{ ...owner, key, kind: 'missing', missing: 0, differing: 0 }] : []
 }
 
+/** Which datasets of which symbols are to be compared. */
+export type Selection = (symbol: string, dataset: string) => boolean
+
 /**
- * Compares every dataset of some symbols with PostgreSQL, a few symbols at a time. A missing table or server hides only what it holds.
- * Rejects if Redis fails.
+ * Compares datasets of some symbols with PostgreSQL, a few symbols at a time. A missing table, module or permission, or PostgreSQL
+ * being away, hides only what it holds. Rejects if Redis fails.
  */
 export async function compareSymbols(
   symbols: readonly string[],
-  { datasets, sides }: Pick<SurveyContext, 'datasets' | 'sides'>,
+  { datasets, sides, server }: Pick<SurveyContext, 'datasets' | 'sides' | 'server'>,
+  isAsked: Selection,
   thorough = false,
 ): Promise<Survey> {
-  const steps: { dataset: Dataset; symbols: readonly string[] }[] = []
-  for (let i = 0; i < symbols.length; i += BATCH) {
-    for (const dataset of datasets) steps.push({ dataset, symbols: symbols.slice(i, i + BATCH) })
-  }
+  const steps = datasets.flatMap((dataset) => {
+    const its = symbols.filter((symbol) => isAsked(symbol, dataset.name))
+    const batches = Array.from({ length: Math.ceil(its.length / BATCH) }, (_, i) =>
+      its.slice(i * BATCH, (i + 1) * BATCH),
+    )
+    return batches.map((batch) => ({ dataset, symbols: batch }))
+  })
   const surveys: Survey[] = []
   const work = async (): Promise<void> => {
     for (let step = steps.pop(); step; step = steps.pop()) {
-      surveys.push(await compareStep(step.dataset, step.symbols, sides, thorough))
+      surveys.push(await compareStep(step.dataset, step.symbols, { ...sides, server }, thorough))
     }
   }
   await Promise.all(Array.from({ length: CONCURRENCY }, work))
@@ -100,10 +106,13 @@ export async function compareSymbols(
   }
 }
 
+/** Troubles of Redis that concern everything, and not the one dataset that met them first. */
+const WIDE: ReadonlySet<TroubleCode> = new Set(['redis_unreachable', 'redis_readonly', 'redis_busy'])
+
 async function compareStep(
   dataset: Dataset,
   symbols: readonly string[],
-  sides: Sides,
+  sides: Sides & Pick<SurveyContext, 'server'>,
   thorough: boolean,
 ): Promise<Survey> {
   try {
@@ -118,11 +127,9 @@ async function compareStep(
       unseen: [],
     }
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error
-    return {
-      lacks: [],
-      clean: [],
-      unseen: symbols.map((symbol) => ({ symbol, dataset: dataset.name, trouble: error })),
-    }
+    sides.signal.throwIfAborted()
+    const trouble = redisTrouble(error, sides.server)
+    if (WIDE.has(trouble.code)) throw trouble
+    return { lacks: [], clean: [], unseen: symbols.map((symbol) => ({ symbol, dataset: dataset.name, trouble })) }
   }
 }

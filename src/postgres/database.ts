@@ -1,6 +1,11 @@
 import pg from 'pg'
-import type { Database } from '../datasets/dataset.js'
 import { postgresTrouble } from './trouble.js'
+
+/** Reads from PostgreSQL; rejects with a Trouble. */
+export interface Database {
+  /** `tables`: those the query reads, by the configuration key that chose each, for the error if one is missing. */
+  query<Row>(sql: string, values: readonly unknown[], tables?: Readonly<Record<string, string>>): Promise<Row[]>
+}
 
 /** Limits in ms: to connect, for the server to run a statement, and for its answer to arrive. */
 const CONNECT_TIMEOUT = 5_000

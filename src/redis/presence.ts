@@ -1,5 +1,5 @@
 import type { Holdings } from '../holdings.js'
-import { encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
+import { encode, exchange, isErrorReply, type Reply, type Wire } from './wire.js'
 
 /** Keys in one EXISTS: about 0.1 ms of Redis' time. */
 const BATCH = 500
@@ -27,12 +27,16 @@ export async function missingKeys(redis: Wire, keys: readonly string[]): Promise
   return missing
 }
 
-/** Every key that stood and no longer does, by symbol: what a flush or an empty restart took. */
-export async function lostKeys(redis: Wire, holdings: Holdings): Promise<Map<string, string[]>> {
+/** Every key of some symbols that stood and no longer does, by symbol: what a flush or an empty restart took. */
+export async function lostKeys(
+  redis: Wire,
+  holdings: Holdings,
+  symbols: readonly string[] = holdings.symbols,
+): Promise<Map<string, string[]>> {
   const lost = new Map<string, string[]>()
   for (const key of await missingKeys(
     redis,
-    holdings.symbols.flatMap((symbol) => holdings.keysOf(symbol)),
+    symbols.flatMap((symbol) => holdings.keysOf(symbol)),
   )) {
     const symbol = holdings.ownerOf(key)?.symbol
     if (symbol === undefined) continue
