@@ -48,9 +48,14 @@ export function tell({ code, message, hint }: Trouble): { code: string; error: s
   return { code, error: oneLine(message), hint: oneLine(hint) }
 }
 
-/** The trouble with the name of the dataset that it strikes. */
-export function named(dataset: string, { code, message, hint, passing }: Trouble): Trouble {
-  return new Trouble(code, `${dataset}: ${message}`, hint, passing)
+/** The troubles of datasets, with their names; those that met the same share one. */
+export function namedTroubles(troubles: ReadonlyMap<string, Trouble>): Trouble[] {
+  const groups = new Map<string, string[]>()
+  for (const [dataset, { message }] of troubles) groups.set(message, [...(groups.get(message) ?? []), dataset])
+  return [...groups].flatMap(([message, datasets]) => {
+    const first = troubles.get(datasets[0] ?? '')
+    return first ? new Trouble(first.code, `${datasets.join(', ')}: ${message}`, first.hint, first.passing) : []
+  })
 }
 
 function oneLine(text: string): string {

@@ -17,7 +17,7 @@ const ABOUT =
 const MORE = `
 Examples:
   rekindle restore                     fill Redis once, before the workers start
-  rekindle triggers --apply            have PostgreSQL announce its changes, once
+  rekindle triggers --apply            have PostgreSQL announce changes, once
   rekindle watch                       guard Redis from then on
   rekindle wait --symbol BTCUSDT && start-worker
   rekindle verify --json | jq .lacks
@@ -25,7 +25,7 @@ Examples:
 Exit status:
   0  done
   1  it ran, and found differences or hit trouble
-  2  the configuration or the call is wrong: one line on stderr says what
+  2  the configuration or the call is wrong: a line on stderr says what
 
 Environment:
   REKINDLE_CONFIG      the configuration, where --config does not name it

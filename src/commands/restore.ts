@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js'
 import { makeTask } from '../decide/tasks.js'
 import { Trouble } from '../errors.js'
-import { type Answer, named, tell } from './answer.js'
+import { type Answer, namedTroubles, tell } from './answer.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { Restoration } from './restoration.js'
@@ -54,7 +54,7 @@ function report(restoration: Restoration, end: Trouble | undefined, took: number
       took_ms: took,
       ...(failed.length > 0 && { failed }),
     },
-    troubles: [...(end ? [end] : []), ...[...failures].map(([dataset, trouble]) => named(dataset, trouble))],
+    troubles: [...(end ? [end] : []), ...namedTroubles(failures)],
   }
 }
 
@@ -65,17 +65,19 @@ function sentence({ tally, written, keysWhole, symbols, leftOut }: Restoration, 
     ...(tally.fields > 0 ? [count(tally.fields, 'field')] : []),
   ].join(', ')
   const state = sayWhole(symbols)
-  const already = keysWhole > 0 ? [`${count(keysWhole, 'key')} stood whole already.`] : []
+  const act =
+    written.size > 0
+      ? `Restored ${count(written.size, 'key')} (${values}) in ${sayDuration(took)}: ${state}.`
+      : `${symbols.whole < symbols.total ? 'Wrote nothing' : 'Nothing had to be written'}: ${state}.`
   return [
-    ...(written.size === 0
-      ? [`Nothing had to be written: ${state} (${count(keysWhole, 'key')}).`]
-      : [`Restored ${count(written.size, 'key')} (${values}) in ${sayDuration(took)}: ${state}.`, ...already]),
+    act,
+    ...(keysWhole > 0 ? [`${count(keysWhole, 'key')} stood whole already.`] : []),
     ...(tally.superseded > 0 ? [`${count(tally.superseded, 'value')} left to a live writer.`] : []),
     ...(leftOut > 0 ? [`${count(leftOut, 'value')} left out that Redis cannot hold (NULL, NaN, infinity).`] : []),
   ].join(' ')
 }
 
 function sayWhole({ total, whole }: Restoration['symbols']): string {
-  if (whole < total) return `${number(whole)} of ${count(total, 'symbol')} are whole`
-  return total === 1 ? 'the symbol is whole' : `all ${number(total)} symbols are whole`
+  if (total === 1) return whole === 1 ? 'the symbol is whole' : 'the symbol is not whole'
+  return whole < total ? `${number(whole)} of ${number(total)} symbols are whole` : `${number(total)} symbols are whole`
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js'
 import { planTasks } from '../decide/tasks.js'
 import type { Lack } from '../model.js'
-import { type Answer, named, tell } from './answer.js'
+import { type Answer, namedTroubles, tell } from './answer.js'
 import { type Comparison, compareAll } from './comparison.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
@@ -75,7 +75,7 @@ function report(verdict: Verdict): Answer {
       ...(unseen.length > 0 && { unseen }),
       took_ms: took,
     },
-    troubles: [...hidden].map(([dataset, trouble]) => named(dataset, trouble)),
+    troubles: namedTroubles(hidden),
   }
 }
 
