@@ -74,6 +74,8 @@ export interface Task {
   readonly why: 'loss' | 'sync' | 'drift' | 'roster'
   /** Only these timeframes, or everything the dataset has for the symbol. */
   readonly timeframes: ReadonlySet<string> | undefined
+  /** Keys that were lost whole: what stands there now was written by a live worker since then, and stays. Absent: none. */
+  readonly gone?: ReadonlySet<string>
   /** Compare value by value rather than by digest. */
   readonly thorough: boolean
   /** Heal it in a batch of its own, since a batch with it failed in a way that may be its fault. */

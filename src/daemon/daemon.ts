@@ -7,10 +7,10 @@ import {
   map,
   merge,
   type Observable,
+  Subject,
   share,
   shareReplay,
   switchMap,
-  tap,
 } from 'rxjs'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
@@ -21,7 +21,6 @@ import { Trouble } from '../errors.js'
 import { latest } from '../flow/latest.js'
 import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
-import type { Life } from '../redis/life.js'
 import { Conditions } from '../report/conditions.js'
 import type { Emit } from '../report/events.js'
 import { type DatedChange, watchChanges } from './changes.js'
@@ -38,7 +37,8 @@ export function guardRedis(config: Config, emit: Emit): Observable<never> {
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
     const conditions = new Conditions(emit)
     const pool = openDatabase(config.postgres.url, servers.postgres)
-    const db = watched(pool, conditions)
+    const recoveries = new Subject<void>()
+    const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)
     const guard = new Guard(datasets, emit)
     const report = new HealReport(conditions, emit)
@@ -52,7 +52,6 @@ export function guardRedis(config: Config, emit: Emit): Observable<never> {
       onWaiting: (trouble) => conditions.failed('redis', trouble),
     })
     const guarded = lives.pipe(
-      tap((life) => emit(redisUp(life, guard, conditions.worked('redis')))),
       switchMap((life) =>
         guardLife(life, {
           config,
@@ -65,6 +64,7 @@ export function guardRedis(config: Config, emit: Emit): Observable<never> {
           emit,
           rosters,
           changes,
+          recoveries,
         }),
       ),
     )
@@ -76,18 +76,8 @@ export function guardRedis(config: Config, emit: Emit): Observable<never> {
   })
 }
 
-function redisUp({ facts }: Life, guard: Guard, downFor: number): Parameters<Emit>[0] {
-  return {
-    event: 'redis_up',
-    run_id: facts.runId,
-    previous_run_id: guard.lastRunId,
-    version: facts.version,
-    down_for_ms: downFor,
-  }
-}
-
 /** A database whose failures and successes are told to its condition. */
-function watched(db: Database, conditions: Conditions): Database {
+function watched(db: Database, conditions: Conditions, onRecovery: () => void): Database {
   return {
     async query<Row>(
       sql: string,
@@ -96,7 +86,7 @@ function watched(db: Database, conditions: Conditions): Database {
     ): Promise<Row[]> {
       try {
         const rows = await db.query<Row>(sql, values, tables)
-        conditions.worked('postgres')
+        if (conditions.worked('postgres') > 0) onRecovery()
         return rows
       } catch (error) {
         if (error instanceof Trouble && /^postgres_(unreachable|refused)$/.test(error.code))

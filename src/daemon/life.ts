@@ -2,8 +2,7 @@ import {
   catchError,
   concatMap,
   defer,
-  delay,
-  EMPTY,
+  delayWhen,
   filter,
   firstValueFrom,
   ignoreElements,
@@ -12,84 +11,47 @@ import {
   mergeMap,
   NEVER,
   type Observable,
+  type Observer,
+  type OperatorFunction,
   of,
   ReplaySubject,
-  repeat,
+  race,
+  retry,
   Subject,
   take,
   tap,
   timer,
 } from 'rxjs'
-import type { Config } from '../config/schema.js'
-import type { Dataset } from '../datasets/dataset.js'
 import { mergeSuspicions, suspect } from '../decide/suspicion.js'
-import { makeTask, mergeTasks, retryDelay } from '../decide/tasks.js'
+import { makeTask, retryDelay } from '../decide/tasks.js'
 import { Trouble } from '../errors.js'
-import { lanes } from '../flow/lanes.js'
 import { latest } from '../flow/latest.js'
-import { healTasks, type Outcome } from '../heal/heal-tasks.js'
-import { scrub } from '../heal/scrub.js'
+import { healLanes } from '../heal/heal-lanes.js'
+import type { Outcome } from '../heal/heal-tasks.js'
 import { survey } from '../heal/survey.js'
 import type { Suspicion, Task } from '../model.js'
-import type { Database } from '../postgres/database.js'
 import type { Life } from '../redis/life.js'
-import { redisTrouble } from '../redis/trouble.js'
-import type { Conditions } from '../report/conditions.js'
-import type { Emit } from '../report/events.js'
+import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { DatedChange } from './changes.js'
-import type { Consequence, Guard } from './guard.js'
-import type { HealReport } from './heal-report.js'
+import type { Consequence } from './guard.js'
+import type { LifeContext } from './life-context.js'
+import { scrubs } from './scrubs.js'
 import { enableSignals, watchSignals } from './signals.js'
-
-export interface LifeContext {
-  readonly config: Config
-  readonly guard: Guard
-  readonly datasets: readonly Dataset[]
-  readonly db: Database
-  /** `host:port/db` of Redis. */
-  readonly server: string
-  readonly conditions: Conditions
-  readonly report: HealReport
-  readonly emit: Emit
-  /** The latest list of enabled symbols, replayed, and every later one. */
-  readonly rosters: Observable<readonly string[]>
-  readonly changes: Observable<DatedChange>
-}
 
 /** A finding that is still to be taken in; findings are taken in one at a time. */
 type Step = () => Promise<Consequence>
 
-/** Symbols and groups of symbols healed at the same time. */
-const BATCH = 16
-const CONCURRENCY = 3
-/** Symbols in one step of the scrub. */
-const SCRUB_BATCH = 4
-/** How long to wait before everything is looked at again after trouble in between, in ms. */
+/** How long to wait before everything is looked at again after trouble in between, in ms: doubling from the first to the last. */
 const LOOK_AGAIN = 1_000
+const LOOK_AGAIN_LAST = 30_000
 
 /** Guards one life of Redis, from the first look until it ends. Never emits; ends the life rather than error. */
 export function guardLife(life: Life, context: LifeContext): Observable<never> {
-  const { guard, config, server, conditions, emit } = context
+  const { guard, server } = context
   const tasks = new Subject<Task>()
   const looks = new Subject<Suspicion>()
-
   // Until the first survey is judged, a change must not fill in what the survey is about to miss.
   const judged = new ReplaySubject<void>(1)
-
-  const surveys = defer(() =>
-    merge(looks, of(firstLook(life)), watchSignals(life, guard, server, config.watch.poll, conditions)),
-  ).pipe(
-    tap((suspicion) => emit(suspicionEvent(suspicion))),
-    latest(mergeSuspicions, (suspicion, signal) => look(suspicion, signal, life, context)),
-    map(
-      (step): Step =>
-        async () => {
-          const consequence = await step()
-          judged.next()
-          return consequence
-        },
-    ),
-  )
   const changes = context.changes.pipe(
     concatMap((change) =>
       judged.pipe(
@@ -97,45 +59,31 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
         map(() => change),
       ),
     ),
-    mergeMap((change) => tasksOf(change, context)),
   )
-  const heals = merge(tasks, changes).pipe(
-    filter(({ symbol }) => guard.isEnabled(symbol)),
-    lanes<Task, Outcome>({
-      lane: ({ symbol }) => symbol,
-      group: ({ dataset, symbol, alone }) => (alone ? JSON.stringify([dataset, symbol]) : dataset),
-      rank: ({ dataset }) => context.datasets.find(({ name }) => name === dataset)?.rank ?? 0,
-      merge: mergeTasks,
-      run: (batch, signal) => healTasks(batch, { ...context, redis: life.bulk }, guard.wholeness.now(), signal),
-      batchSize: BATCH,
-      concurrency: CONCURRENCY,
-    }),
-    map(
-      (outcome): Step =>
-        () =>
-          takeIn(outcome, life, context, tasks),
+  const steps = defer(() =>
+    merge(
+      surveys(merge(looks, of(firstLook(life)), watchSignals(life, context)), judged, life, context),
+      heals(merge(tasks, changes.pipe(mergeMap((change) => tasksOf(change, context)))), life, context),
+      context.rosters.pipe(
+        map(
+          (symbols): Step =>
+            () =>
+              guard.enlist(symbols, life),
+        ),
+      ),
+      scrubs(life, context),
     ),
   )
-  const rosters = context.rosters.pipe(
-    map(
-      (symbols): Step =>
-        () =>
-          guard.enlist(symbols, life),
-    ),
-  )
-
-  const work = merge(surveys, heals, rosters, scrubs(life, context)).pipe(
-    concatMap((step) => step().catch((error: unknown) => lookAgain(error, context))),
-    mergeMap((consequence) =>
-      consequence.delay > 0 ? of(consequence).pipe(delay(consequence.delay)) : of(consequence),
-    ),
+  const work = steps.pipe(
+    takenIn(context),
+    delayWhen(({ delay }) => (delay > 0 ? race(timer(delay), context.recoveries.pipe(take(1))) : of(0))),
     tap(({ tasks: more, suspicions }) => {
       for (const task of more) tasks.next(task)
       for (const suspicion of suspicions) looks.next(suspicion)
     }),
     ignoreElements(),
   )
-  return defer(() => begin(life, context)).pipe(
+  return begun(life, context).pipe(
     mergeMap(() => work),
     catchError((error: unknown) => {
       life.fail(redisTrouble(error, server))
@@ -144,71 +92,110 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   )
 }
 
-async function begin(life: Life, { guard, rosters, server, config, conditions }: LifeContext): Promise<void> {
-  await guard.enlist(await firstValueFrom(rosters), undefined)
-  // Listen first, look then: what is lost between the two must not be missed.
-  await enableSignals(life, server, config.watch.poll, conditions)
-  await guard.begin(life)
+/** Emits once the life can be worked with: signals are on, and the marks are those of this process. */
+function begun(life: Life, { guard, rosters, server, config, conditions, emit }: LifeContext): Observable<void> {
+  return defer(async () => {
+    await guard.enlist(await firstValueFrom(rosters), undefined)
+    // Listen first, look then: what is lost between the two must not be missed.
+    await enableSignals(life, server, config.watch.poll, conditions)
+    const previous = guard.lastRunId
+    await guard.begin(life)
+    const { runId, version } = life.facts
+    const down = conditions.worked('redis')
+    emit({ event: 'redis_up', run_id: runId, previous_run_id: previous, version, down_for_ms: down })
+  }).pipe(
+    retry({
+      delay: (error: unknown) => {
+        const trouble = redisTrouble(error, server)
+        if (endsLife(trouble)) throw trouble
+        conditions.failed('healing', trouble)
+        return timer(LOOK_AGAIN)
+      },
+    }),
+  )
 }
 
 function firstLook({ since }: Life): Suspicion {
   return suspect('life', 'all', since, since)
 }
 
-function suspicionEvent({ signals, scope, keyEvents }: Suspicion): Parameters<Emit>[0] {
-  return {
-    event: 'suspicion',
-    signals: [...signals],
-    symbols: scope === 'all' ? 'all' : scope.size,
-    key_events: { ...keyEvents },
+/** Confirms or dismisses suspicions; `judged` is told whenever that is done. */
+function surveys(
+  suspicions: Observable<Suspicion>,
+  judged: Observer<void>,
+  life: Life,
+  context: LifeContext,
+): Observable<Step> {
+  const { emit, guard, datasets, db, server, report } = context
+  const look = async (suspicion: Suspicion, signal: AbortSignal): Promise<Step> => {
+    const began = guard.wholeness.now()
+    const { holdings, symbols } = guard
+    const sides = { db, redis: life.bulk, signal }
+    try {
+      const found = await survey(suspicion, { datasets, holdings, symbols, sides, probe: life.probe, server })
+      report.unseen(found.unseen)
+      return async () => {
+        const consequence = await guard.judge(suspicion, found, began, life)
+        judged.next()
+        return consequence
+      }
+    } catch (error) {
+      return () => Promise.reject(error)
+    }
   }
+  return suspicions.pipe(
+    tap(({ signals, scope, keyEvents }) => {
+      const symbols = scope === 'all' ? scope : scope.size
+      emit({ event: 'suspicion', signals: [...signals], symbols, key_events: { ...keyEvents } })
+    }),
+    latest(mergeSuspicions, look),
+  )
 }
 
-async function look(suspicion: Suspicion, signal: AbortSignal, life: Life, context: LifeContext): Promise<Step> {
-  const { guard, datasets, db } = context
-  const began = guard.wholeness.now()
-  try {
-    const found = await survey(suspicion, {
-      datasets,
-      holdings: guard.holdings,
-      symbols: guard.symbols,
-      sides: { db, redis: life.bulk, signal },
-      probe: life.probe,
-    })
-    context.report.unseen(found.unseen)
-    return () => guard.judge(suspicion, found, began, life)
-  } catch (error) {
-    return () => Promise.reject(error)
-  }
+function heals(tasks: Observable<Task>, life: Life, context: LifeContext): Observable<Step> {
+  const { guard } = context
+  return tasks.pipe(
+    filter(({ symbol }) => guard.isEnabled(symbol)),
+    healLanes({ ...context, redis: life.bulk }, () => guard.wholeness.now()),
+    map(
+      (outcome): Step =>
+        () =>
+          takeIn(outcome, life, context),
+    ),
+  )
 }
 
-/** After trouble that passes: trust nothing, and look at everything again in a while. A life that is over is left to its end. */
-async function lookAgain(error: unknown, { guard, server, conditions }: LifeContext): Promise<Consequence> {
-  const trouble = redisTrouble(error, server)
-  if (trouble.code === 'redis_unreachable' || trouble.code === 'redis_readonly') throw trouble
-  conditions.failed('healing', trouble)
-  guard.doubtAll()
-  const now = Date.now()
-  return { tasks: [], suspicions: [suspect('poll', 'all', now, now)], delay: LOOK_AGAIN }
+/** Runs the steps one at a time. After trouble that passes: trusts nothing, and looks at everything again in a while. */
+function takenIn({ guard, server, conditions }: LifeContext): OperatorFunction<Step, Consequence> {
+  let failures = 0
+  return concatMap(async (step) => {
+    try {
+      const consequence = await step()
+      conditions.worked('healing')
+      failures = 0
+      return consequence
+    } catch (error) {
+      const trouble = redisTrouble(error, server)
+      // A life that is over is left to its end.
+      if (endsLife(trouble)) throw trouble
+      conditions.failed('healing', trouble)
+      guard.doubtAll()
+      const now = Date.now()
+      const delay = Math.min(LOOK_AGAIN_LAST, LOOK_AGAIN * 2 ** failures++)
+      return { tasks: [], suspicions: [suspect('poll', 'all', now, now)], delay }
+    }
+  })
 }
 
 /** Takes in what a batch of tasks came to; what failed is tried again, for ever. */
-async function takeIn(
-  outcome: Outcome,
-  life: Life,
-  { guard, server, report }: LifeContext,
-  retries: Subject<Task>,
-): Promise<Consequence> {
+async function takeIn(outcome: Outcome, life: Life, { guard, server, report }: LifeContext): Promise<Consequence> {
   const { tasks, result, began, entire } = outcome
   if (result instanceof Trouble) {
-    if (result.code === 'redis_unreachable' || result.code === 'redis_readonly') life.fail(redisTrouble(result, server))
+    if (endsLife(result)) life.fail(redisTrouble(result, server))
     report.failed(outcome, result)
     const alone = result.code === 'unexpected' || result.code === 'not_whole'
-    for (const task of tasks) {
-      const retry = { ...task, attempt: task.attempt + 1, alone: task.alone || alone }
-      timer(retryDelay(task.attempt)).subscribe(() => retries.next(retry))
-    }
-    return { tasks: [], suspicions: [], delay: 0 }
+    const retries = tasks.map((task) => ({ ...task, attempt: task.attempt + 1, alone: task.alone || alone }))
+    return { tasks: retries, suspicions: [], delay: retryDelay(Math.min(...tasks.map(({ attempt }) => attempt))) }
   }
   report.healed(outcome, result)
   const keys = new Map<string, string[]>(tasks.map(({ symbol }) => [symbol, []]))
@@ -228,38 +215,4 @@ function tasksOf({ dataset, keys, at }: DatedChange, { guard, datasets }: LifeCo
     else timeframes.set(symbol, (known ?? new Set()).add(timeframe))
   }
   return [...timeframes].map(([symbol, some]) => makeTask(symbol, dataset, 'sync', at, some))
-}
-
-/** Compares a few symbols at a time with PostgreSQL, value by value, so that all have had their turn in one scrub period. */
-function scrubs(life: Life, { guard, config, datasets, db, conditions, server }: LifeContext): Observable<Step> {
-  let turn = 0
-  const pause = (): Observable<number> => {
-    const batches = Math.max(1, Math.ceil(guard.symbols.length / SCRUB_BATCH))
-    return timer(Math.max(100, config.watch.scrub / batches))
-  }
-  const one = async (signal: AbortSignal): Promise<Step | undefined> => {
-    const from = Date.now()
-    if (!guard.isWholeSince(from)) return undefined
-    const symbols = guard.symbols.slice(turn, turn + SCRUB_BATCH)
-    turn = turn + SCRUB_BATCH >= guard.symbols.length ? 0 : turn + SCRUB_BATCH
-    const began = guard.wholeness.now()
-    const found = await scrub(symbols, { datasets, sides: { db, redis: life.bulk, signal } })
-    const suspicion = suspect('scrub', new Set(symbols), guard.lastWholeAt ?? from, Date.now())
-    return () => guard.judge(suspicion, found, began, life)
-  }
-  const abort = new AbortController()
-  return pause().pipe(
-    mergeMap(() =>
-      defer(() => one(abort.signal)).pipe(
-        catchError((error: unknown) => {
-          const trouble = redisTrouble(error, server)
-          if (trouble.code === 'redis_unreachable') throw trouble
-          conditions.failed('scrub', trouble)
-          return EMPTY
-        }),
-        repeat({ delay: pause }),
-      ),
-    ),
-    filter((step) => step !== undefined),
-  )
 }

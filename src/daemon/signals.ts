@@ -6,9 +6,11 @@ import { type Pulse, watchPulse } from '../detect/pulse.js'
 import { Trouble } from '../errors.js'
 import type { Suspicion } from '../model.js'
 import type { Life } from '../redis/life.js'
-import { redisTrouble } from '../redis/trouble.js'
+import { sentinelKeys } from '../redis/presence.js'
+import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { Conditions } from '../report/conditions.js'
 import type { Guard } from './guard.js'
+import type { LifeContext } from './life-context.js'
 
 /** Key events that come this close together, in ms, are one suspicion. */
 const GATHER = 5
@@ -47,11 +49,9 @@ export async function enableSignals(life: Life, server: string, poll: number, co
 /** Every observation of this life that can mean a loss. Errors if Redis stops answering. */
 export function watchSignals(
   life: Life,
-  guard: Guard,
-  server: string,
-  poll: number,
-  conditions: Conditions,
+  { guard, server, config, conditions }: Pick<LifeContext, 'guard' | 'server' | 'config' | 'conditions'>,
 ): Observable<Suspicion> {
+  const { poll } = config.watch
   const flushes = watchFlushes(life).pipe(map((at) => suspect('flush', 'all', at, at)))
   const ours = watchKeyEvents(life).pipe(
     filter(({ key }) => guard.holdings.ownerOf(key) !== undefined),
@@ -61,7 +61,9 @@ export function watchSignals(
     buffer(ours.pipe(auditTime(GATHER))),
     map((events) => suspicionOfEvents(events, guard)),
   )
-  const polls = watchPulse(life, guard.holdings, poll).pipe(
+  const sentinels = (turn: number): string[] =>
+    sentinelKeys(guard.holdings, turn).filter((key) => guard.isExpected(key))
+  const polls = watchPulse(life, sentinels, poll).pipe(
     mergeMap((pulse) => {
       conditions.worked('poll')
       const suspicion = suspicionOfPulse(pulse, guard, server)
@@ -71,7 +73,7 @@ export function watchSignals(
       delay: (error: unknown) => {
         const trouble = redisTrouble(error, server)
         // A script that runs too long blocks everything; it passes, and the data is still there.
-        if (trouble.code !== 'redis_busy') throw trouble
+        if (endsLife(trouble)) throw trouble
         conditions.failed('poll', trouble)
         return timer(poll)
       },
@@ -98,12 +100,14 @@ function suspicionOfPulse(
   server: string,
 ): Suspicion | undefined {
   if (facts.role === 'replica') throw redisTrouble(new Error('READONLY it has become a replica'), server)
-  // Only what was whole when the poll began can be missed at its end.
-  if (!guard.isWholeSince(from)) return undefined
   const since = guard.lastWholeAt ?? from
-  if (epoch === null || ready < guard.symbols.length) return suspect('poll', 'all', since, at)
-  const symbols = new Set(missing.flatMap((key) => guard.holdings.ownerOf(key)?.symbol ?? []))
-  if (symbols.size > 0) return suspect('poll', symbols, since, at)
-  guard.sawWhole(facts)
+  // Only what was whole when the poll began, and still is as far as we know, can be missed at its end.
+  const isWhole = guard.isWholeSince(from)
+  if (isWhole && (epoch === null || ready < guard.symbols.length)) return suspect('poll', 'all', since, at)
+  const gone = missing.filter((key) => guard.isExpected(key))
+  if (gone.length > 0) {
+    return suspect('poll', new Set(gone.flatMap((key) => guard.holdings.ownerOf(key)?.symbol ?? [])), since, at)
+  }
+  if (isWhole) guard.sawWhole(facts)
   return undefined
 }

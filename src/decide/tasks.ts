@@ -3,13 +3,23 @@ import type { Lack, Task } from '../model.js'
 /** What must be done first when two tasks for the same symbol and dataset meet. */
 const WEIGHT: Readonly<Record<Task['why'], number>> = { loss: 3, roster: 2, drift: 1, sync: 0 }
 
-/** One task for each symbol and dataset that lacks something. */
-export function planTasks(lacks: readonly Pick<Lack, 'symbol' | 'dataset'>[], why: Task['why'], since: number): Task[] {
-  const tasks = new Map<string, Task>()
-  for (const { symbol, dataset } of lacks) {
-    tasks.set(JSON.stringify([symbol, dataset]), makeTask(symbol, dataset, why, since))
+/** One task for each symbol and dataset that lacks something, or that could not be seen. */
+export function planTasks(
+  lacks: readonly (Pick<Lack, 'symbol' | 'dataset'> & Partial<Lack>)[],
+  why: Task['why'],
+  since: number,
+): Task[] {
+  const tasks = new Map<string, { symbol: string; dataset: string; gone: Set<string> }>()
+  for (const { symbol, dataset, key, kind } of lacks) {
+    const id = JSON.stringify([symbol, dataset])
+    const task = tasks.get(id) ?? { symbol, dataset, gone: new Set<string>() }
+    tasks.set(id, task)
+    if (kind === 'missing' && key !== undefined) task.gone.add(key)
   }
-  return [...tasks.values()]
+  return [...tasks.values()].map(({ symbol, dataset, gone }) => ({
+    ...makeTask(symbol, dataset, why, since),
+    ...(gone.size > 0 && { gone }),
+  }))
 }
 
 /** A fresh task for everything that a dataset holds of a symbol, or for some timeframes of it. */
@@ -20,7 +30,8 @@ export function makeTask(
   since: number,
   timeframes?: ReadonlySet<string>,
 ): Task {
-  return { symbol, dataset, why, since, timeframes, thorough: why === 'drift', alone: false, attempt: 0 }
+  const thorough = why === 'drift'
+  return { symbol, dataset, why, since, timeframes, thorough, alone: false, attempt: 0 }
 }
 
 /** Joins two tasks for the same symbol and dataset: the values are read when they are written, so one visit does for both. */
@@ -31,6 +42,8 @@ export function mergeTasks(waiting: Task, newer: Task): Task {
     why: WEIGHT[newer.why] > WEIGHT[waiting.why] ? newer.why : waiting.why,
     timeframes:
       waiting.timeframes && newer.timeframes ? new Set([...waiting.timeframes, ...newer.timeframes]) : undefined,
+    // If PostgreSQL has changed, too, its value is the newer one as far as anyone can tell.
+    ...(waiting.gone && newer.gone && { gone: new Set([...waiting.gone, ...newer.gone]) }),
     thorough: waiting.thorough || newer.thorough,
     alone: waiting.alone && newer.alone,
     attempt: Math.min(waiting.attempt, newer.attempt),

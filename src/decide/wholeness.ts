@@ -34,6 +34,11 @@ export class Wholeness {
     return true
   }
 
+  /** True if a dataset of a symbol is not known to be whole. */
+  isOpen(symbol: string, dataset: string): boolean {
+    return this.open.get(symbol)?.has(dataset) ?? false
+  }
+
   /** Forgets a symbol that is no longer enabled. */
   forget(symbol: string): void {
     this.open.delete(symbol)

@@ -1,9 +1,8 @@
 import { defer, type Observable, repeat } from 'rxjs'
-import type { Holdings } from '../holdings.js'
 import type { ServerFacts } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
 import { countReady, readEpoch } from '../redis/marks.js'
-import { missingKeys, sentinelKeys } from '../redis/presence.js'
+import { missingKeys } from '../redis/presence.js'
 
 /** What one poll saw. */
 export interface Pulse {
@@ -19,10 +18,14 @@ export interface Pulse {
 }
 
 /**
- * Looks at Redis every `period` ms: INFO, the epoch, and one key of every symbol in turn. Errors when Redis does not answer.
+ * Looks at Redis every `period` ms: INFO, the marks, and the sentinel keys of this turn. Errors when Redis does not answer.
  * The next poll waits for the one before, so that a slow server is not asked twice.
  */
-export function watchPulse({ probe }: Pick<Life, 'probe'>, holdings: Holdings, period: number): Observable<Pulse> {
+export function watchPulse(
+  { probe }: Pick<Life, 'probe'>,
+  sentinels: (turn: number) => readonly string[],
+  period: number,
+): Observable<Pulse> {
   let turn = 0
   return defer(async (): Promise<Pulse> => {
     const from = Date.now()
@@ -30,7 +33,7 @@ export function watchPulse({ probe }: Pick<Life, 'probe'>, holdings: Holdings, p
       readFacts(probe),
       readEpoch(probe),
       countReady(probe),
-      missingKeys(probe, sentinelKeys(holdings, turn++)),
+      missingKeys(probe, sentinels(turn++)),
     ])
     return { facts, epoch, ready, missing, from, at: Date.now() }
   }).pipe(repeat({ delay: period }))

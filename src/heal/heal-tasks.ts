@@ -41,7 +41,7 @@ export async function healTasks(
       throw new Trouble('unexpected', `there is no dataset ${tasks[0]?.dataset}`, 'please report this', false)
     const symbols = tasks.map(({ symbol }) => symbol)
     const thorough = tasks.some((task) => task.thorough)
-    const gone = new Set(tasks.flatMap((task) => [...task.gone]))
+    const gone = new Set(tasks.flatMap((task) => [...(task.gone ?? [])]))
     return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, timeframes, thorough, gone }) }
   } catch (error) {
     if (signal.aborted)

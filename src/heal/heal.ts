@@ -19,7 +19,7 @@ export interface Scope {
 
 export interface HealScope extends Scope {
   /** Keys that were lost whole: what is found there was written by a live worker since then, and stays. */
-  readonly gone: ReadonlySet<string>
+  readonly gone?: ReadonlySet<string>
 }
 
 /** What a look at some symbols of one dataset found, key by key. */
@@ -51,7 +51,7 @@ export async function examine(dataset: Dataset, { db, redis, signal }: Sides, sc
 export async function heal(dataset: Dataset, sides: Sides, scope: HealScope): Promise<Healed> {
   const first = await examine(dataset, sides, scope)
   let tally: Tally = { ...NOTHING, leftOut: sum(first.leftOut.values()) }
-  const stands = ({ wanted }: Finding<Wanted>): boolean => scope.gone.has(wanted.key)
+  const stands = ({ wanted }: Finding<Wanted>): boolean => scope.gone?.has(wanted.key) ?? false
   let lacking = first.findings.filter((finding) => finding.lack && (finding.lack.missing > 0 || !stands(finding)))
   for (let pass = 1; lacking.length > 0; pass++) {
     if (pass > PASSES) throw stillLacking(lacking.flatMap(({ lack }) => lack ?? []))

@@ -85,3 +85,8 @@ export function redisTrouble(error: unknown, server: string): Trouble {
     true,
   )
 }
+
+/** True if only a new life of Redis can help. */
+export function endsLife({ code }: Trouble): boolean {
+  return code === 'redis_unreachable' || code === 'redis_readonly'
+}

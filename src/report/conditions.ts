@@ -1,4 +1,4 @@
-import type { Trouble } from '../errors.js'
+import type { Trouble, TroubleCode } from '../errors.js'
 import type { Emit } from './events.js'
 
 /** How often a trouble that lasts is said again, in ms. */
@@ -8,7 +8,8 @@ const PATIENCE = 30_000
 
 interface Condition {
   readonly since: number
-  saidAt: number | undefined
+  /** When it was last said, by the code of the trouble: another reason is news, too. */
+  readonly said: Map<TroubleCode, number>
 }
 
 /**
@@ -26,14 +27,14 @@ export class Conditions {
   /** `what` failed: `redis`, `postgres`, or a part of Rekindle such as `candles.m1`. */
   failed(what: string, trouble: Trouble): void {
     const now = this.clock()
-    const condition = this.open.get(what) ?? { since: now, saidAt: undefined }
+    const condition = this.open.get(what) ?? { since: now, said: new Map() }
     this.open.set(what, condition)
     const patience = isServer(what) || !trouble.passing ? 0 : PATIENCE
     if (now - condition.since < patience) return
-    if (condition.saidAt !== undefined && now - condition.saidAt < AGAIN) return
-    condition.saidAt = now
-    const since = now - condition.since
     const { code, message: reason, hint } = trouble
+    if (now - (condition.said.get(code) ?? Number.NEGATIVE_INFINITY) < AGAIN) return
+    condition.said.set(code, now)
+    const since = now - condition.since
     if (isServer(what)) this.emit({ event: `${what}_down`, code, reason, hint, down_for_ms: since })
     else this.emit({ event: 'degraded', what, code, reason, hint, since_ms: since })
   }
@@ -44,7 +45,7 @@ export class Conditions {
     if (!condition) return 0
     this.open.delete(what)
     const after = this.clock() - condition.since
-    if (condition.saidAt === undefined || what === 'redis') return after
+    if (condition.said.size === 0 || what === 'redis') return after
     this.emit(
       what === 'postgres'
         ? { event: 'postgres_up', down_for_ms: after }

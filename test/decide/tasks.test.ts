@@ -112,3 +112,22 @@ describe('retryDelay', () => {
     expect(retryDelay(attempt)).toBe(delay)
   })
 })
+
+describe('keys that were lost whole', () => {
+  const lack = { symbol: 'A', dataset: 'candles.m1', missing: 1, differing: 0 }
+
+  it('are remembered by the task that brings them back', () => {
+    const lacks = [
+      { ...lack, key: 'a', kind: 'missing' as const },
+      { ...lack, key: 'b', kind: 'stale_tail' as const },
+    ]
+    expect(planTasks(lacks, 'loss', 7)).toEqual([{ ...makeTask('A', 'candles.m1', 'loss', 7), gone: new Set(['a']) }])
+  })
+
+  it('are forgotten when PostgreSQL has changed, too', () => {
+    const loss = (key: string): Task => ({ ...makeTask('A', 'candles.m1', 'loss', 7), gone: new Set([key]) })
+    expect(mergeTasks(loss('a'), loss('b')).gone).toEqual(new Set(['a', 'b']))
+    expect(mergeTasks(loss('a'), makeTask('A', 'candles.m1', 'sync', 7)).gone).toBeUndefined()
+    expect(mergeTasks(makeTask('A', 'candles.m1', 'sync', 7), loss('a')).gone).toBeUndefined()
+  })
+})

@@ -1,0 +1,52 @@
+import { catchError, defer, EMPTY, filter, mergeMap, type Observable, repeat, timer } from 'rxjs'
+import { suspect } from '../decide/suspicion.js'
+import { abortable } from '../flow/abortable.js'
+import { scrub } from '../heal/scrub.js'
+import type { Life } from '../redis/life.js'
+import { endsLife, redisTrouble } from '../redis/trouble.js'
+import type { Consequence } from './guard.js'
+import type { LifeContext } from './life-context.js'
+
+/** Symbols in one step of the scrub. */
+const BATCH = 4
+/** The shortest pause between steps, in ms. */
+const SHORTEST = 100
+
+/**
+ * Compares a few symbols at a time with PostgreSQL, value by value, so that all have had their turn in one scrub period. What is not
+ * known to be whole is left to the heal that works on it, or waits for a table or a permission.
+ */
+export function scrubs(
+  life: Life,
+  { guard, config, datasets, db, conditions, server }: LifeContext,
+): Observable<() => Promise<Consequence>> {
+  let turn = 0
+  const pause = (): Observable<number> => {
+    const batches = Math.max(1, Math.ceil(guard.symbols.length / BATCH))
+    return timer(Math.max(SHORTEST, config.watch.scrub / batches))
+  }
+  const one = async (signal: AbortSignal): Promise<() => Promise<Consequence>> => {
+    const from = Date.now()
+    const symbols = guard.symbols.slice(turn, turn + BATCH)
+    turn = turn + BATCH >= guard.symbols.length ? 0 : turn + BATCH
+    const began = guard.wholeness.now()
+    const isWhole = (symbol: string, dataset: string): boolean => !guard.wholeness.isOpen(symbol, dataset)
+    const found = await scrub(symbols, { datasets, sides: { db, redis: life.bulk, signal }, server }, isWhole)
+    conditions.worked('scrub')
+    const suspicion = suspect('scrub', new Set(symbols), guard.lastWholeAt ?? from, Date.now())
+    return () => guard.judge(suspicion, found, began, life)
+  }
+  const step = defer(() => abortable(one)).pipe(
+    catchError((error: unknown) => {
+      const trouble = redisTrouble(error, server)
+      if (endsLife(trouble)) throw trouble
+      conditions.failed('scrub', trouble)
+      return EMPTY
+    }),
+    repeat({ delay: pause }),
+  )
+  return pause().pipe(
+    mergeMap(() => step),
+    filter((found) => found !== undefined),
+  )
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { freePort } from '../../lab/port.js'
+
+/** A TCP relay on 127.0.0.1 that can be pointed at another server, and that can hold back a chosen request. */
+export interface Relay {
+  /** The same URL with the relay's address in place of the server's. */
+  url(serverUrl: string): string
+  /** Ends all connections and sends new ones to another port. */
+  pointAt(port: number): void
+  /** Resolves when a client sends a request that holds `text`; it and all that follows on its connection waits for `release`. */
+  hold(text: string): Promise<{ release(): void }>
+  stop(): Promise<void>
+}
+
+interface Trap {
+  text: string
+  spring(held: { release(): void }): void
+}
+
+/** Starts a relay in front of a port of 127.0.0.1. */
+export async function startRelay(firstPort: number): Promise<Relay> {
+  const port = await freePort()
+  let target = firstPort
+  const sockets = new Set<Socket>()
+  const traps: Trap[] = []
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1')
+    join(client, upstream, traps)
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    }
+  }).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    url: (serverUrl) => {
+      const url = new URL(serverUrl)
+      url.hostname = '127.0.0.1'
+      url.port = String(port)
+      return url.href
+    },
+    pointAt: (next) => {
+      target = next
+      cut()
+    },
+    hold: (text) => new Promise((spring) => traps.push({ text, spring })),
+    stop: async () => {
+      server.close()
+      cut()
+      await once(server, 'close')
+    },
+  }
+}
+
+function join(client: Socket, upstream: Socket, traps: Trap[]): void {
+  for (const socket of [client, upstream]) {
+    socket.setNoDelay(true)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      client.destroy()
+      upstream.destroy()
+    })
+  }
+  upstream.pipe(client)
+  let kept: Buffer[] | undefined
+  client.on('data', (data: Buffer) => {
+    const sprung = kept ? -1 : traps.findIndex(({ text }) => data.includes(text))
+    if (sprung < 0) {
+      if (kept) kept.push(data)
+      else upstream.write(data)
+      return
+    }
+    const held = [data]
+    kept = held
+    traps.splice(sprung, 1)[0]?.spring({
+      release: () => {
+        kept = undefined
+        upstream.write(Buffer.concat(held))
+      },
+    })
+  })
+}
