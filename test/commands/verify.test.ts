@@ -1,0 +1,138 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { anyLayout, expectWhole, keysOf, LAST, useMarket } from '../support/daemon.js'
+import { describeLayouts, type Layout, until, useRedis } from '../support/servers.js'
+import { rekindle, rekindleJson, startRekindle, writeConfig } from './rekindle.js'
+
+const symbols = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT']
+
+function useServers(layout: () => Layout) {
+  const redis = useRedis()
+  const { database } = useMarket()
+  const env = (): Record<string, string> => ({
+    REDIS_URL: redis.url,
+    DATABASE_URL: database.url,
+    REKINDLE_CONFIG: writeConfig({ candles: { layout: layout(), last: LAST } }),
+  })
+  return { redis, database, env }
+}
+
+describeLayouts('rekindle verify', (layout) => {
+  const { redis, database, env } = useServers(() => layout)
+  const total = symbols.flatMap((symbol) => keysOf(symbol, layout)).length
+
+  beforeEach(async () => {
+    await redis.cli('FLUSHALL')
+    await rekindle(['restore'], env())
+  })
+
+  /** Writes another close into the newest candle. */
+  async function changeCandle(key: string): Promise<void> {
+    if (layout === 'timeseries') {
+      const [time] = (await redis.cli('TS.GET', key)) as [number]
+      await redis.cli('TS.ADD', key, time, '1', 'ON_DUPLICATE', 'LAST')
+      return
+    }
+    const [member = ''] = (await redis.cli('ZRANGE', key, -1, -1)) as string[]
+    const candle = JSON.parse(member) as { t: number; c: number }
+    await redis.cli('ZREM', key, member)
+    await redis.cli('ZADD', key, candle.t, JSON.stringify({ ...candle, c: 1 }))
+  }
+
+  it('is content with a whole Redis, and writes nothing', async () => {
+    await redis.cli('DEL', 'rekindle:epoch', 'rekindle:ready')
+    const { status, stdout, stderr } = await rekindle(['verify'], env())
+    expect(stdout).toMatch(/^\d+ keys of 3 symbols hold what PostgreSQL holds \(compared in .+\)\.\n$/)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(await redis.cli('EXISTS', 'rekindle:epoch', 'rekindle:ready')).toBe(0)
+    const { answer } = await rekindleJson(['verify'], env())
+    expect(answer).toEqual({
+      ok: true,
+      symbols: 3,
+      keys: total,
+      keys_lacking: 0,
+      lacks: [],
+      left_out: 0,
+      took_ms: expect.any(Number),
+    })
+  })
+
+  it('names every key that differs, mends them, and is content', async () => {
+    await redis.cli('DEL', 'ohlcv:BTCUSDT:m5')
+    await changeCandle('ohlcv:ETHUSDT:m1')
+    const [field = ''] = (await redis.cli('HKEYS', 'indicator:SOLUSDT:m15')) as string[]
+    await redis.cli('HDEL', 'indicator:SOLUSDT:m15', field)
+    await redis.cli('SET', 'indicator:BTCUSDT:m1', 'not a hash')
+    const found = [
+      { symbol: 'BTCUSDT', dataset: 'candles.m5', key: 'ohlcv:BTCUSDT:m5', kind: 'missing', missing: LAST },
+      { symbol: 'BTCUSDT', dataset: 'indicators', key: 'indicator:BTCUSDT:m1', kind: 'wrong_type' },
+      { symbol: 'ETHUSDT', dataset: 'candles.m1', key: 'ohlcv:ETHUSDT:m1', kind: 'differs', missing: 0, differing: 1 },
+      { symbol: 'SOLUSDT', dataset: 'indicators', key: 'indicator:SOLUSDT:m15', kind: 'hole', missing: 1 },
+    ]
+    const before = await rekindleJson(['verify'], env())
+    expect(before.status).toBe(1)
+    expect(before.answer).toMatchObject({ ok: false, keys: total, keys_lacking: 4 })
+    const lacks = before.answer['lacks'] as { key: string }[]
+    expect(lacks).toHaveLength(found.length)
+    for (const lack of found) expect(lacks).toContainEqual(expect.objectContaining(lack))
+    expect(lacks.every((lack) => !('picture' in lack))).toBe(true)
+
+    const { status, stdout } = await rekindle(['verify', '--repair'], env())
+    expect(stdout).toMatch(/^Repaired 4 keys\. \d+ keys of 3 symbols hold what PostgreSQL holds/)
+    expect(status).toBe(0)
+    await expectWhole(redis.url, database, layout)
+    expect(await redis.cli('GET', 'rekindle:aside:indicator:BTCUSDT:m1')).toBe('not a hash')
+  })
+
+  it('lists for a person what it tells a machine', async () => {
+    await redis.cli('DEL', 'ohlcv:BTCUSDT:m5', 'indicator:ETHUSDT:m1')
+    const { status, stdout, stderr } = await rekindle(['verify'], env())
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(3)
+    expect(lines[0]).toMatch(/^ohlcv:BTCUSDT:m5 +missing +40 missing$/)
+    expect(lines[1]).toMatch(/^indicator:ETHUSDT:m1 +missing +\d+ missing$/)
+    expect(lines[2]).toBe(
+      `2 keys of 2 symbols differ from PostgreSQL (${total} keys of 3 symbols compared): rekindle verify --repair mends them.`,
+    )
+  })
+
+  it('does not call the write of a live worker a difference', async () => {
+    const [field = ''] = (await redis.cli('HKEYS', 'indicator:SOLUSDT:m5')) as string[]
+    const value = await redis.cli('HGET', 'indicator:SOLUSDT:m5', field)
+    await redis.cli('HSET', 'indicator:SOLUSDT:m5', field, 1)
+    const running = startRekindle(['verify', '--repair'], env())
+    // It has looked, and rests before it looks again.
+    await until(async () => / name=rekindle-bulk .* idle=[1-9]/.test(String(await redis.cli('CLIENT', 'LIST'))))
+    await redis.cli('HSET', 'indicator:SOLUSDT:m5', field, String(value))
+    const { status, stdout } = await running.ended
+    expect(stdout).toMatch(/^\d+ keys of 3 symbols hold what PostgreSQL holds/)
+    expect(status).toBe(0)
+  })
+})
+
+describe('rekindle verify of very much', () => {
+  const { redis, database, env } = useServers(anyLayout)
+
+  it('lists the first fifty, and survives a reader that has enough', async () => {
+    await database.query(
+      `INSERT INTO indicator_instances_v4 (indicator, symbol, timeframe)
+       SELECT 'rsi', 'BTCUSDT', 'x' || nth FROM generate_series(1, 60) AS nth`,
+    )
+    await database.query(
+      `INSERT INTO indicator_values_v4 (instance_id, symbol, open_time, param_name, value)
+       SELECT id, symbol, '2025-06-01', 'rsi', 50 FROM indicator_instances_v4 WHERE timeframe LIKE 'x%'`,
+    )
+    const { status, stdout } = await rekindle(['verify'], env())
+    expect(status).toBe(1)
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(52)
+    expect(lines[50]).toMatch(/^… and \d+ more$/)
+    const { answer } = await rekindleJson(['verify'], env())
+    expect((answer['lacks'] as unknown[]).length).toBe(answer['keys_lacking'])
+    expect(answer['keys_lacking']).toBeGreaterThan(60)
+    const running = startRekindle(['verify'], env())
+    running.hangUp()
+    expect(await running.ended).toMatchObject({ status: 1, stderr: '' })
+    expect(await redis.cli('DBSIZE')).toBe(0)
+  })
+})
