@@ -97,12 +97,8 @@ export class Patience {
   private exhausted(): Trouble {
     const waited = `after waiting ${sayDuration(this.limit)}`
     if (!this.trouble) {
-      return new Trouble(
-        'timeout',
-        `nothing got done any more, ${waited}`,
-        'a server hangs, or --timeout is short',
-        true,
-      )
+      const hint = 'a server hangs, a table is locked, or --timeout is too short'
+      return new Trouble('timeout', `nothing more got done, ${waited}`, hint, true)
     }
     const { code, message, hint } = this.trouble
     return new Trouble(code, `${message}, ${waited}`, hint, true)
