@@ -8,15 +8,16 @@ const WIDTH = 16
 
 const COMMA = 44
 const POINT = 46
+const NINE = 57
 
 /**
- * The commands that fill a series that is still empty: TS.MADD, and for the newest sample TS.ADD ON_DUPLICATE FIRST. Its candle may
+ * The commands that fill a series that is still empty: TS.MADD, and for the newest sample TS.ADD ON_DUPLICATE BLOCK. Its candle may
  * still be forming, and what a live worker wrote there since we looked must stand; TS.MADD knows no such option.
  */
 export function fillCommands(wanted: SeriesWanted): Command[] {
   const { key, size } = wanted
   const commands = sameWidthFill(wanted) ?? generalFill(wanted)
-  if (size > 0) commands.push(encode('TS.ADD', key, wanted.lastTime, wanted.lastValue, 'ON_DUPLICATE', 'FIRST'))
+  if (size > 0) commands.push(encode('TS.ADD', key, wanted.lastTime, wanted.lastValue, 'ON_DUPLICATE', 'BLOCK'))
   return commands
 }
 
@@ -62,17 +63,19 @@ function sameWidthFill({ key, joinedTimes, joinedValues, size }: SeriesWanted): 
   return commands
 }
 
-/** Copies one value over zeros; returns where the next begins, or -1 if this one does not fit. */
+/** Copies one value over zeros; returns where the next begins, or -1 if this one does not fit or is not written plainly (`1e-07`). */
 function putValue(source: Uint8Array, from: number, bytes: Uint8Array, to: number): number {
   let i = from
   let whole = true
   for (; i < source.length && source[i] !== COMMA; i++) {
-    if (i - from === WIDTH) return -1
-    if (source[i] === POINT) whole = false
-    bytes[to + i - from] = source[i] as number
+    const byte = source[i] as number
+    if (i - from === WIDTH || byte > NINE) return -1
+    if (byte === POINT) whole = false
+    bytes[to + i - from] = byte
   }
-  if (whole) {
-    if (i - from === WIDTH) return i + 1
+  if (whole && i - from < WIDTH) {
+    // A point needs a digit behind it.
+    if (i - from === WIDTH - 1) return -1
     bytes[to + i - from] = POINT
   }
   return i + 1
