@@ -1,5 +1,6 @@
 import type { Difference } from '../decide/compare.js'
 import { type Command, encode, type Reply } from '../redis/wire.js'
+import { SUPERSEDED } from './dataset.js'
 import { fillCommands } from './series-fill.js'
 import type { SeriesWanted } from './series-wanted.js'
 
@@ -8,25 +9,25 @@ export interface SeriesFacts {
   readonly retention: number
   readonly last: number
   readonly duplicatePolicy: string | undefined
+  /** True if a sample that differs little from the one before it is dropped without an error (IGNORE). */
+  readonly ignoresSimilar: boolean
   readonly labels: ReadonlyMap<string, string>
 }
 
 /** Rewriting a long series costs up to 7 µs a sample, and no command may block Redis for more than about 2 ms. */
 const REWRITE_BATCH = 100
-/**
- * Replaces samples that still are what was seen. KEYS: series; ARGV: time, seen value, new value, and so on.
- * Returns how many were replaced.
- */
+/** Replaces samples that still are what was seen. KEYS: series; ARGV: time, seen value, new value, and so on. Answers like TS.MADD. */
 const REPLACE = `
-local done = 0
+local replies = {}
 for i = 1, #ARGV, 3 do
   local here = redis.call('TS.RANGE', KEYS[1], ARGV[i], ARGV[i])[1]
   if here and (here[2]['ok'] or tostring(here[2])) == ARGV[i + 1] then
-    redis.call('TS.ADD', KEYS[1], ARGV[i], ARGV[i + 2], 'ON_DUPLICATE', 'LAST')
-    done = done + 1
+    replies[#replies + 1] = redis.call('TS.ADD', KEYS[1], ARGV[i], ARGV[i + 2], 'ON_DUPLICATE', 'LAST')
+  else
+    replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
   end
 end
-return done`
+return replies`
 
 /** The commands that make a series that does not exist. */
 export function createCommands(wanted: SeriesWanted): Command[] {
@@ -50,13 +51,12 @@ export function extendCommands(
 ): Command[] {
   const commands: Command[] = []
   const ours = legalLabels(wanted)
-  const policyIsOurs = facts.duplicatePolicy?.toLowerCase() === 'last'
+  const policyIsOurs = facts.duplicatePolicy?.toLowerCase() === 'last' && !facts.ignoresSimilar
   if (!policyIsOurs || [...ours].some(([label, value]) => facts.labels.get(label) !== value)) {
+    const policy = ['DUPLICATE_POLICY', 'LAST', ...(facts.ignoresSimilar ? ['IGNORE', 0, 0] : [])]
     // TS.ALTER replaces all labels, so those of the worker that made the series are repeated.
     const labels = [...new Map([...facts.labels, ...ours])].flat()
-    commands.push(
-      encode('TS.ALTER', wanted.key, 'DUPLICATE_POLICY', 'LAST', ...(labels.length > 0 ? ['LABELS', ...labels] : [])),
-    )
+    commands.push(encode('TS.ALTER', wanted.key, ...policy, ...(labels.length > 0 ? ['LABELS', ...labels] : [])))
   }
   commands.push(...patchCommands(wanted, missing))
   for (let i = 0; i < differing.length; i += REWRITE_BATCH) {
@@ -79,7 +79,7 @@ function patchCommands({ key, times, values, size }: SeriesWanted, positions: re
     commands.push(encode('TS.MADD', ...samples))
   }
   if (newest) {
-    commands.push(encode('TS.ADD', key, times.at(-1) as string, values.at(-1) as string, 'ON_DUPLICATE', 'FIRST'))
+    commands.push(encode('TS.ADD', key, times.at(-1) as string, values.at(-1) as string, 'ON_DUPLICATE', 'BLOCK'))
   }
   return commands
 }
@@ -94,13 +94,14 @@ function legalLabels({ symbol, timeframe, column }: SeriesWanted): ReadonlyMap<s
 /** Reads the reply of TS.INFO, a flat list of names and values. */
 export function readFacts(reply: Reply): SeriesFacts {
   const list = Array.isArray(reply) ? reply : []
-  const field = (name: string): Reply | undefined => list[list.indexOf(name) + 1]
+  const field = (name: string): Reply | undefined => (list.includes(name) ? list[list.indexOf(name) + 1] : undefined)
   const labels = (field('labels') ?? []) as [string, string | null][]
   const policy = field('duplicatePolicy')
   return {
     retention: Number(field('retentionTime') ?? 0),
     last: Number(field('lastTimestamp') ?? 0),
     duplicatePolicy: typeof policy === 'string' ? policy : undefined,
+    ignoresSimilar: Number(field('ignoreMaxTimeDiff') ?? 0) > 0,
     labels: new Map(labels.map(([label, value]) => [label, value ?? ''])),
   }
 }

@@ -5,7 +5,7 @@ import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
-import type { Dataset, Finding, Reading } from './dataset.js'
+import { type Dataset, type Finding, type Reading, SUPERSEDED } from './dataset.js'
 import { createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
 import { bytesOf, SeriesWanted, splitText } from './series-wanted.js'
 
@@ -54,7 +54,7 @@ export function seriesDataset(
         redis,
         lacking.flatMap((finding) => writeCommands(finding, replace)),
       )
-      return tallyReplies(lacking, replies)
+      return tallyReplies(lacking.length, replies)
     },
   }
 }
@@ -201,18 +201,21 @@ function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean
   return lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'TSDB-TYPE'), ...create] : create
 }
 
-/** Counts what was written, and rejects on the first reply that is an error, also inside TS.MADD's array. */
-function tallyReplies(findings: readonly SeriesFinding[], replies: readonly (Reply | Error)[]): Tally {
+/** A live writer made the key, or wrote the sample, between our look and our write; the next look sees what is left to do. */
+const TOLERATED = new RegExp(`key already exists|Error at upsert|older than retention|${SUPERSEDED}`)
+
+/** Counts what was written (Redis names the time of each sample), and rejects on the first reply that is an error, also inside arrays. */
+function tallyReplies(keys: number, replies: readonly (Reply | Error)[]): Tally {
+  let samples = 0
   let superseded = 0
   for (const reply of replies) {
-    const elements = Array.isArray(reply) ? reply : [reply]
-    for (const element of elements as (Reply | Error)[]) {
-      if (!isErrorReply(element)) continue
-      // A live writer made the key, or wrote the sample, between our look and our write; the next look sees what is left to do.
-      if (!/key already exists|Error at upsert|older than retention/.test(element.message)) throw element
-      superseded++
+    for (const element of (Array.isArray(reply) ? reply : [reply]) as (Reply | Error)[]) {
+      if (typeof element === 'number') samples++
+      else if (isErrorReply(element)) {
+        if (!TOLERATED.test(element.message)) throw element
+        if (!element.message.includes('key already exists')) superseded++
+      }
     }
   }
-  const samples = findings.reduce((total, { lack }) => total + (lack?.missing ?? 0) + (lack?.differing ?? 0), 0)
-  return { ...NOTHING, keys: findings.length, samples, superseded }
+  return { ...NOTHING, keys, samples, superseded }
 }

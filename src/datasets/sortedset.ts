@@ -1,11 +1,11 @@
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
 import { type Difference, kindOfLack, pictureOf, sameNumber } from '../decide/compare.js'
-import { NOTHING } from '../model.js'
+import { NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
-import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
+import { type Dataset, type Finding, type Reading, SUPERSEDED, type Wanted } from './dataset.js'
 import { splitText } from './series-wanted.js'
 
 /** One symbol's candles of one timeframe, as one sorted set: score = open time in ms, member = JSON of the candle. */
@@ -27,18 +27,20 @@ const REPLACE_BATCH = 50
 /**
  * Sets the member at a time if what stands there is what was seen. A sorted set is keyed by its members, so a plain ZADD of a
  * changed candle would leave two of them. KEYS: set; ARGV: time, seen members joined by newline, new member, and so on.
+ * Answers how many members were added at each time.
  */
 const REPLACE = `
-local done = 0
+local replies = {}
 for i = 1, #ARGV, 3 do
   local here = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[i], ARGV[i])
   if table.concat(here, '\\n') == ARGV[i + 1] then
     if #here > 0 then redis.call('ZREM', KEYS[1], unpack(here)) end
-    redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 2])
-    done = done + 1
+    replies[#replies + 1] = redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 2])
+  else
+    replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
   end
 end
-return done`
+return replies`
 
 /** Candles of one timeframe as sorted sets, for a Redis without RedisTimeSeries. */
 export function sortedSetDataset(
@@ -53,24 +55,19 @@ export function sortedSetDataset(
     async read(db, symbols) {
       return wantedSets(config, timeframe, await readCandles(db, config, timeframe, symbols))
     },
-    async compare(redis, wanted) {
-      const replies = await exchange(
-        redis,
-        wanted.map(({ key, times }) => encode('ZRANGEBYSCORE', key, times[0] as string, times.at(-1) as string)),
-      )
-      const empty = wanted.filter((_, i) => Array.isArray(replies[i]) && replies[i].length === 0)
-      const exists = new Set(empty.length === 0 ? [] : await existing(redis, empty))
-      return wanted.map((item, i) => compareSet(name, item, replies[i] as Reply | Error, exists.has(item)))
+    async compare(redis, wanted, thorough) {
+      const unclear = thorough ? wanted : await lookBriefly(redis, wanted)
+      const looked = new Map<SetWanted, SetFinding>()
+      for (const finding of await lookClosely(redis, name, unclear)) looked.set(finding.wanted, finding)
+      return wanted.map((item): SetFinding => looked.get(item) ?? { wanted: item, lack: undefined, orphans: [] })
     },
     async write(redis, findings, replace) {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
-      for (const reply of await exchange(
+      const replies = await exchange(
         redis,
         lacking.flatMap((finding) => writeCommands(finding, replace)),
-      ))
-        if (isErrorReply(reply)) throw reply
-      const samples = lacking.reduce((total, { lack }) => total + (lack?.missing ?? 0) + (lack?.differing ?? 0), 0)
-      return { ...NOTHING, keys: lacking.length, samples }
+      )
+      return tallyReplies(lacking.length, replies)
     },
   }
 }
@@ -97,13 +94,29 @@ function wantedSets(config: CandlesConfig, timeframe: string, runs: readonly Can
   return { wanted, leftOut }
 }
 
-/** Of sets whose wanted range is empty, those that exist all the same. */
-async function existing(redis: Wire, wanted: readonly SetWanted[]): Promise<SetWanted[]> {
+/** The sets whose members are not, letter for letter and in order, those that are wanted. */
+async function lookBriefly(redis: Wire, wanted: readonly SetWanted[]): Promise<SetWanted[]> {
   const replies = await exchange(
     redis,
-    wanted.map(({ key }) => encode('EXISTS', key)),
+    wanted.map(({ key, times }) => encode('ZRANGEBYSCORE', key, times[0] as string, times.at(-1) as string)),
   )
-  return wanted.filter((_, i) => replies[i] === 1)
+  return wanted.filter(({ members }, i) => {
+    const found = replies[i]
+    if (!Array.isArray(found)) return true
+    return found.length !== members.length || !members.every((member, at) => member === found[at])
+  })
+}
+
+/** Reads every member of the wanted ranges with its score. */
+async function lookClosely(redis: Wire, dataset: string, wanted: readonly SetWanted[]): Promise<SetFinding[]> {
+  const replies = await exchange(
+    redis,
+    wanted.flatMap(({ key, times }) => [
+      encode('ZRANGEBYSCORE', key, times[0] as string, times.at(-1) as string, 'WITHSCORES'),
+      encode('EXISTS', key),
+    ]),
+  )
+  return wanted.map((item, i) => compareSet(dataset, item, replies[2 * i] as Reply | Error, replies[2 * i + 1] === 1))
 }
 
 function compareSet(dataset: string, wanted: SetWanted, reply: Reply | Error, exists: boolean): SetFinding {
@@ -113,11 +126,7 @@ function compareSet(dataset: string, wanted: SetWanted, reply: Reply | Error, ex
     const lack = { dataset, symbol, key, kind: 'wrong_type', missing: times.length, differing: 0 } as const
     return { wanted, lack, orphans: [] }
   }
-  const found = reply as string[]
-  if (found.length === members.length && members.every((member, i) => member === found[i])) {
-    return { wanted, lack: undefined, orphans: [] }
-  }
-  const held = byTime(found)
+  const held = byScore(reply as string[])
   const difference = compareMembers(times, members, held)
   const kind = kindOfLack(difference, times.length)
   if (!kind) return { wanted, lack: undefined, orphans: difference.orphans }
@@ -133,14 +142,14 @@ function compareSet(dataset: string, wanted: SetWanted, reply: Reply | Error, ex
   return { wanted, lack, orphans: difference.orphans, repair: { difference, held } }
 }
 
-/** Members by the time they name; a member that names none goes under '' and is nobody's. */
-function byTime(members: readonly string[]): ReadonlyMap<string, string[]> {
+/** Members by their score, which is where readers look for them, whatever time they name. */
+function byScore(list: readonly string[]): ReadonlyMap<string, string[]> {
   const held = new Map<string, string[]>()
-  for (const member of members) {
-    const time = String(readCandle(member)?.['t'] ?? '')
-    const there = held.get(time)
-    if (there) there.push(member)
-    else held.set(time, [member])
+  for (let i = 0; i < list.length; i += 2) {
+    const score = list[i + 1] as string
+    const there = held.get(score)
+    if (there) there.push(list[i] as string)
+    else held.set(score, [list[i] as string])
   }
   return held
 }
@@ -168,7 +177,7 @@ function sameCandle(a: string, b: string): boolean {
   return (
     left !== undefined &&
     right !== undefined &&
-    ['o', 'h', 'l', 'c', 'v'].every((name) => sameNumber(String(left[name]), String(right[name])))
+    ['t', 'o', 'h', 'l', 'c', 'v'].every((name) => sameNumber(String(left[name]), String(right[name])))
   )
 }
 
@@ -202,4 +211,20 @@ function writeCommands({ wanted, lack, repair }: SetFinding, replace: boolean): 
     commands.push(encode('EVAL', REPLACE, 1, key, ...args))
   }
   return commands
+}
+
+/** Counts what was written, and rejects on the first reply that is an error, but for candles that a live writer has changed. */
+function tallyReplies(keys: number, replies: readonly (Reply | Error)[]): Tally {
+  let samples = 0
+  let superseded = 0
+  for (const reply of replies) {
+    for (const element of (Array.isArray(reply) ? reply : [reply]) as (Reply | Error)[]) {
+      if (typeof element === 'number') samples += element
+      else if (isErrorReply(element)) {
+        if (!element.message.includes(SUPERSEDED)) throw element
+        superseded++
+      }
+    }
+  }
+  return { ...NOTHING, keys, samples, superseded }
 }
