@@ -30,9 +30,6 @@ export interface ReadOptions {
   readonly timeframes: ReadonlySet<string> | undefined
 }
 
-/** The error that a script answers in place of a value that somebody has changed since we looked. */
-export const SUPERSEDED = 'SUPERSEDED by a live writer'
-
 /**
  * A kind of data: where PostgreSQL keeps it, which keys hold it in Redis, how the two are compared and how the difference is
  * written. Reading, comparing and writing are apart, so that survey, verify and heal are the same three steps, taken as far as needed.

@@ -7,6 +7,7 @@ import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
 import type { Dataset, Finding, Reading, ReadOptions, Wanted } from './dataset.js'
 import { newestSql } from './indicators-sql.js'
+import { countWritten, SUPERSEDED } from './written.js'
 
 /** The newest indicator values of one symbol and timeframe, as one hash: field = parameter name, value = the double's shortest text. */
 export interface HashWanted extends Wanted {
@@ -26,19 +27,19 @@ const BATCH = 100
 
 /**
  * Sets fields that still are what was seen: a live worker's newer value stands. KEYS: hash; ARGV: field, seen value with '=' before
- * it or '' for an absent field, new value, and so on. Returns how many were left alone.
+ * it or '' for an absent field, new value, and so on.
  */
 const PUT = `
-local left = 0
+local replies = {}
 for i = 1, #ARGV, 3 do
   local here = redis.call('HGET', KEYS[1], ARGV[i])
   if (here and '=' .. here or '') == ARGV[i + 1] then
-    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+    replies[#replies + 1] = redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
   else
-    left = left + 1
+    replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
   end
 end
-return left`
+return replies`
 
 /** Indicators: the newest value of each parameter of each enabled instance. */
 export function indicatorsDataset(config: IndicatorsConfig, rank: number): Dataset<HashWanted, HashFinding> {
@@ -56,18 +57,14 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
       )
       return wanted.map((item, i) => compareHash(name, item, replies[i] as Reply | Error))
     },
-    async write(redis, findings, replace) {
+    async write(redis, findings, replace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
-      let superseded = 0
-      for (const reply of await exchange(
+      const replies = await exchange(
         redis,
         lacking.flatMap((finding) => writeCommands(finding, replace)),
-      )) {
-        if (isErrorReply(reply)) throw reply
-        superseded += Number(reply)
-      }
-      const fields = lacking.reduce((total, { changes }) => total + changes.size, 0)
-      return { ...NOTHING, keys: lacking.length, fields: fields - superseded, superseded } satisfies Tally
+      )
+      const { written, superseded } = countWritten(replies)
+      return { ...NOTHING, keys: lacking.length, fields: written, superseded }
     },
   }
 }

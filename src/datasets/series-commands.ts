@@ -1,8 +1,8 @@
 import type { Difference } from '../decide/compare.js'
 import { type Command, encode, type Reply } from '../redis/wire.js'
-import { SUPERSEDED } from './dataset.js'
 import { fillCommands } from './series-fill.js'
 import type { SeriesWanted } from './series-wanted.js'
+import { SUPERSEDED } from './written.js'
 
 /** What TS.INFO tells of a series that exists; `retention` in ms, 0 for none; `last` is the newest time. */
 export interface SeriesFacts {

@@ -5,9 +5,10 @@ import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
-import { type Dataset, type Finding, type Reading, SUPERSEDED } from './dataset.js'
+import type { Dataset, Finding, Reading } from './dataset.js'
 import { createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
 import { bytesOf, SeriesWanted, splitText } from './series-wanted.js'
+import { countWritten, SUPERSEDED } from './written.js'
 
 export interface SeriesFinding extends Finding<SeriesWanted> {
   /** What to write into a series that exists, and the values it was seen to hold; absent where the key is whole, missing or of another type. */
@@ -20,6 +21,9 @@ export interface SeriesFinding extends Finding<SeriesWanted> {
 
 /** A bucket wider than time itself: an aggregation over it yields one number for the whole range. */
 const ONE_BUCKET = Number.MAX_SAFE_INTEGER
+
+/** A live writer wrote the sample between our look and our write; the next look sees what is left to do. */
+const FASTER = new RegExp(`Error at upsert|older than retention|${SUPERSEDED}`)
 
 /** Candles of one timeframe as RedisTimeSeries, one series a column. */
 export function seriesDataset(
@@ -48,13 +52,14 @@ export function seriesDataset(
         return { wanted: item, lack: undefined, orphans: [] }
       })
     },
-    async write(redis, findings, replace) {
+    async write(redis, findings, replace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
       const replies = await exchange(
         redis,
         lacking.flatMap((finding) => writeCommands(finding, replace)),
       )
-      return tallyReplies(lacking.length, replies)
+      const { written, superseded } = countWritten(replies, { superseded: FASTER, harmless: /key already exists/ })
+      return { ...NOTHING, keys: lacking.length, samples: written, superseded }
     },
   }
 }
@@ -199,23 +204,4 @@ function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean
   }
   const create = createCommands(wanted)
   return lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'TSDB-TYPE'), ...create] : create
-}
-
-/** A live writer made the key, or wrote the sample, between our look and our write; the next look sees what is left to do. */
-const TOLERATED = new RegExp(`key already exists|Error at upsert|older than retention|${SUPERSEDED}`)
-
-/** Counts what was written (Redis names the time of each sample), and rejects on the first reply that is an error, also inside arrays. */
-function tallyReplies(keys: number, replies: readonly (Reply | Error)[]): Tally {
-  let samples = 0
-  let superseded = 0
-  for (const reply of replies) {
-    for (const element of (Array.isArray(reply) ? reply : [reply]) as (Reply | Error)[]) {
-      if (typeof element === 'number') samples++
-      else if (isErrorReply(element)) {
-        if (!TOLERATED.test(element.message)) throw element
-        if (!element.message.includes('key already exists')) superseded++
-      }
-    }
-  }
-  return { ...NOTHING, keys, samples, superseded }
 }

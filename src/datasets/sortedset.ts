@@ -5,8 +5,9 @@ import { NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
-import { type Dataset, type Finding, type Reading, SUPERSEDED, type Wanted } from './dataset.js'
+import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
 import { splitText } from './series-wanted.js'
+import { countWritten, SUPERSEDED } from './written.js'
 
 /** One symbol's candles of one timeframe, as one sorted set: score = open time in ms, member = JSON of the candle. */
 export interface SetWanted extends Wanted {
@@ -61,13 +62,14 @@ export function sortedSetDataset(
       for (const finding of await lookClosely(redis, name, unclear)) looked.set(finding.wanted, finding)
       return wanted.map((item): SetFinding => looked.get(item) ?? { wanted: item, lack: undefined, orphans: [] })
     },
-    async write(redis, findings, replace) {
+    async write(redis, findings, replace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
       const replies = await exchange(
         redis,
         lacking.flatMap((finding) => writeCommands(finding, replace)),
       )
-      return tallyReplies(lacking.length, replies)
+      const { written, superseded } = countWritten(replies, { valuesIn: (added) => added })
+      return { ...NOTHING, keys: lacking.length, samples: written, superseded }
     },
   }
 }
@@ -211,20 +213,4 @@ function writeCommands({ wanted, lack, repair }: SetFinding, replace: boolean): 
     commands.push(encode('EVAL', REPLACE, 1, key, ...args))
   }
   return commands
-}
-
-/** Counts what was written, and rejects on the first reply that is an error, but for candles that a live writer has changed. */
-function tallyReplies(keys: number, replies: readonly (Reply | Error)[]): Tally {
-  let samples = 0
-  let superseded = 0
-  for (const reply of replies) {
-    for (const element of (Array.isArray(reply) ? reply : [reply]) as (Reply | Error)[]) {
-      if (typeof element === 'number') samples += element
-      else if (isErrorReply(element)) {
-        if (!element.message.includes(SUPERSEDED)) throw element
-        superseded++
-      }
-    }
-  }
-  return { ...NOTHING, keys, samples, superseded }
 }
