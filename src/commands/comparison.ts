@@ -51,7 +51,7 @@ export async function compareAll(
   const doubtful = first.filter(({ lacks }) => lacks.some(isDoubtful))
   const looks = new Map(first.map((look) => [idOf(look), look]))
   if (doubtful.length > 0) {
-    session.progress.say(`Looking again in a moment at what differs: ${count(doubtful.length, 'dataset')}`)
+    session.progress.say('Looking again, in a moment, at what differs …')
     await session.patience.rest(SETTLE, signal)
     const again = session.datasets.flatMap((dataset) => {
       const its = doubtful.filter((look) => look.dataset === dataset.name)

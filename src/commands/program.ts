@@ -36,6 +36,8 @@ Environment:
 
 rekindle help COMMAND tells more about one command.`
 
+const PATIENTLY = 'how long to wait while a server is away and nothing gets done'
+
 interface GlobalOptions {
   readonly config?: string
   readonly json?: boolean
@@ -59,6 +61,14 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
   }
 }
 
+/** Adds a command that runs with the configuration; its help is a sentence or two. */
+type Add = <Options>(
+  name: string,
+  summary: string,
+  about: string,
+  act: (config: Config, options: Options & GlobalOptions) => Promise<number | Answer>,
+) => Command
+
 /** The whole command line; `done` takes the exit status of a command, or the answer that is to be printed. */
 function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => void): Command {
   const program = new Command('rekindle')
@@ -74,23 +84,20 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
     .addHelpText('after', MORE)
-
-  /** Adds a command that runs with the configuration; its help is a sentence or two. */
-  const add = <Options>(
-    name: string,
-    summary: string,
-    about: string,
-    act: (config: Config, options: Options & GlobalOptions) => Promise<number | Answer>,
-  ): Command =>
+  const add: Add = (name, summary, about, act) =>
     program
       .command(name)
       .summary(summary)
       .description(about)
       .action(async (_options: unknown, command: Command) => {
-        const options = command.optsWithGlobals<Options & GlobalOptions>()
+        const options = command.optsWithGlobals<Parameters<typeof act>[1]>()
         done(await act(loadConfig({ file: options.config, env }), options))
       })
+  for (const addCommand of [addWatch, addRestore, addVerify, addWait, addTriggers]) addCommand(add)
+  return program
+}
 
+function addWatch(add: Add): void {
   add(
     'watch',
     'guard Redis until it is stopped: the daemon',
@@ -98,6 +105,9 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
       'Redis equal to PostgreSQL. The log is one JSON object a line on stdout.',
     watch,
   )
+}
+
+function addRestore(add: Add): void {
   add<{ symbol: string[]; timeout: number }>(
     'restore',
     'make Redis whole once, and exit',
@@ -106,7 +116,10 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
     (config, { symbol, timeout }) => restore(config, { symbols: symbol, timeout }),
   )
     .addOption(symbolOption('restore this symbol only; may be repeated'))
-    .addOption(timeoutOption('how long to wait while a server is away and nothing gets done'))
+    .addOption(timeoutOption(PATIENTLY))
+}
+
+function addVerify(add: Add): void {
   add<{ repair?: boolean; timeout: number }>(
     'verify',
     'compare all of Redis with PostgreSQL',
@@ -115,7 +128,10 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
     (config, { repair = false, timeout }) => verify(config, { repair, timeout }),
   )
     .option('--repair', 'write what lacks, and compare again')
-    .addOption(timeoutOption('how long to wait while a server is away and nothing gets done'))
+    .addOption(timeoutOption(PATIENTLY))
+}
+
+function addWait(add: Add): void {
   add<{ symbol: string[]; timeout: number }>(
     'wait',
     'wait until Redis is ready for the workers',
@@ -125,6 +141,9 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
   )
     .addOption(symbolOption('wait for this symbol only; may be repeated'))
     .addOption(timeoutOption('how long to wait'))
+}
+
+function addTriggers(add: Add): void {
   add<TriggersOptions>(
     'triggers',
     'print, install or remove the triggers that announce changes',
@@ -135,7 +154,6 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
     .option('--apply', 'install them; to repeat it does no harm')
     .option('--drop', 'remove them')
     .option('--candles', 'also announce changes of candles')
-  return program
 }
 
 function symbolOption(about: string): Option {

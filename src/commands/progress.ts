@@ -16,15 +16,19 @@ export class Progress {
     return this.terminal.isTTY && Date.now() - this.drawnAt >= PERIOD
   }
 
-  /** Draws a bar for a share from 0 to 1, and what belongs to it: `Restoring ━━━━──── 3/5 symbols · 48 keys`. */
+  /**
+   * Draws a bar for a share from 0 to 1, and what belongs to it, unless a line was drawn a moment ago:
+   * `Restoring ━━━━──── 3/5 symbols · 48 keys`.
+   */
   show(act: string, share: number, details: readonly string[]): void {
+    if (!this.isDue) return
     const full = Math.round(BAR * share)
     this.say([`${act} ${'━'.repeat(full)}${'─'.repeat(BAR - full)} ${details[0]}`, ...details.slice(1)].join(' · '))
   }
 
-  /** Draws a line, unless one was drawn a moment ago. */
+  /** Draws a line. */
   say(line: string): void {
-    if (!this.isDue) return
+    if (!this.terminal.isTTY) return
     this.drawnAt = Date.now()
     this.shown = true
     // A line that wraps could not be erased.

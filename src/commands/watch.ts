@@ -7,10 +7,7 @@ import { datasetsOf } from '../datasets/index.js'
 import { openLog } from '../report/log.js'
 import { version } from '../version.js'
 
-/** How long a stop may take to end what is under way, in ms. */
-const STOP_LIMIT = 5_000
-
-/** Runs the daemon until SIGTERM or SIGINT; a second signal ends it at once. Returns the exit status. */
+/** Runs the daemon until SIGTERM or SIGINT, which ends what is under way; a second signal ends it at once. Returns the exit status. */
 export async function watch(config: Config): Promise<number> {
   const { emit } = openLog(config.log.level)
   emit({
@@ -26,7 +23,6 @@ export async function watch(config: Config): Promise<number> {
   emit({ event: 'stopping', signal })
   process.once('SIGTERM', () => process.exit(1))
   process.once('SIGINT', () => process.exit(1))
-  setTimeout(() => process.exit(0), STOP_LIMIT).unref()
   subscription.unsubscribe()
   return 0
 }
