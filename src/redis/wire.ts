@@ -26,7 +26,10 @@ export class Wire {
   private readonly ended: Promise<void>
   private failure: Error | undefined
 
-  constructor(private readonly redis: Redis) {
+  constructor(
+    private readonly redis: Redis,
+    private readonly replyLimit = REPLY_LIMIT,
+  ) {
     const parser = new RedisParser({
       returnReply: (reply: Reply) => this.take(reply),
       returnError: (error) => this.take(error),
@@ -34,8 +37,9 @@ export class Wire {
     })
     redis.stream.removeAllListeners('data')
     redis.stream.on('data', (data: Buffer) => parser.execute(data))
-    this.ended = new Promise((resolve) => redis.once('close', resolve))
-    redis.once('close', () => this.fail(new Error('the connection was closed')))
+    // It may have closed between the handshake and now; then no event will tell.
+    this.ended = redis.status === 'ready' ? new Promise((resolve) => redis.once('close', resolve)) : Promise.resolve()
+    void this.ended.then(() => this.fail(new Error('the connection was closed')))
   }
 
   /** The number of the database that the URL selects. */
@@ -48,8 +52,10 @@ export class Wire {
     return this.ended
   }
 
+  /** Closes at once: a server that does not answer would otherwise keep the socket half open for seconds. */
   close(): void {
     this.redis.disconnect()
+    this.redis.stream.destroy()
   }
 
   /**
@@ -60,7 +66,8 @@ export class Wire {
     if (commands.length === 0) return Promise.resolve([])
     if (this.failure) return Promise.reject(this.failure)
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.fail(new Error(`no reply within ${REPLY_LIMIT} ms: timed out`)), REPLY_LIMIT)
+      const late = (): void => this.fail(new Error(`no reply within ${this.replyLimit} ms: timed out`))
+      const timer = setTimeout(late, this.replyLimit)
       this.waiting.push({ replies: [], expected: commands.length, resolve, reject, timer })
       const { stream } = this.redis
       stream.cork()
@@ -88,7 +95,7 @@ export class Wire {
       clearTimeout(timer)
       reject(this.failure)
     }
-    this.redis.disconnect()
+    this.close()
   }
 }
 
