@@ -31,6 +31,10 @@ export interface Consequence {
 
 const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 0 }
 
+function lookAt(scope: Suspicion['scope'], delay = 0): Consequence {
+  return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, Date.now(), Date.now())], delay }
+}
+
 /** Healing into a Redis that evicts drives out other keys: wait between attempts, doubling, in ms; forget after a quiet while. */
 const EVICTION_DELAY = 1_000
 const EVICTION_DELAY_MAX = 60_000
@@ -138,7 +142,7 @@ export class Guard {
     }
     const now = Date.now()
     const tasks = added.flatMap((symbol) => this.names.map((name) => makeTask(symbol, name, 'roster', now)))
-    return { tasks, suspicions: await this.finish([], life), delay: 0 }
+    return { ...(await this.finish([], life)), tasks }
   }
 
   /** Takes in a survey that began at `began`: alerts if it confirms a new loss, and says what must be done. */
@@ -162,7 +166,8 @@ export class Guard {
     for (const event of driftEvents(drifted)) this.emit(event)
     const losses = planTasks([...lacks.filter(isLoss), ...unseen], 'loss', suspicion.since)
     const tasks = [...losses, ...planTasks(drifted, 'drift', suspicion.since)]
-    return { tasks, suspicions: await this.finish(whole, life), delay }
+    const end = await this.finish(whole, life)
+    return { ...end, tasks, delay: Math.max(delay, end.delay) }
   }
 
   /** A key that stood and is gone, one of another type, or anything lacking once Redis is another process. */
@@ -216,7 +221,7 @@ export class Guard {
   ): Promise<Consequence> {
     if (items.some(({ symbol }) => this.incident?.symbols.has(symbol))) this.incident?.add(tally)
     const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
-    return { ...NOTHING_FOLLOWS, suspicions: await this.finish(whole, life) }
+    return this.finish(whole, life)
   }
 
   /** True if that makes the symbol whole. */
@@ -228,7 +233,7 @@ export class Guard {
   }
 
   /** Marks symbols that have become whole, and the epoch after the last; whatever was lost again meanwhile is to be looked at. */
-  private async finish(whole: readonly string[], life: Life): Promise<Suspicion[]> {
+  private async finish(whole: readonly string[], life: Life): Promise<Consequence> {
     if (whole.length > 0) {
       const keys = new Map(whole.map((symbol) => [symbol, this.holdings.keysOf(symbol)]))
       const unmarked = await markReady(life.probe, this.epoch, keys)
@@ -237,23 +242,27 @@ export class Guard {
         if (unmarked.includes(symbol) || !this.incident?.symbols.has(symbol)) continue
         this.emit({ event: 'symbol_healed', incident: this.incident.id, symbol })
       }
-      if (unmarked.length > 0) return [suspect('poll', new Set(unmarked), Date.now(), Date.now())]
+      if (unmarked.length > 0) return lookAt(new Set(unmarked))
     }
     const completes = this.completeSince === undefined && this.wholeness.size === 0 && this.symbols.length > 0
     if (completes && !(await this.complete(life))) {
       this.doubtAll()
-      return [suspect('poll', 'all', Date.now(), Date.now())]
+      return lookAt('all')
     }
-    if (this.incident?.isOver) {
-      this.emit(this.incident.healed())
-      this.incident = undefined
-    }
+    const wait = this.incident?.isOver ? this.incident.quietIn(Date.now()) : 0
+    if (wait === 0) this.close()
     if (completes && !this.watching) {
       const { symbols, holdings } = this
       this.emit({ event: 'watching', run_id: life.facts.runId, symbols: symbols.length, keys: holdings.size })
       this.watching = true
     }
-    return []
+    return wait > 0 ? lookAt(new Set(), wait) : NOTHING_FOLLOWS
+  }
+
+  private close(): void {
+    if (!this.incident?.isOver) return
+    this.emit(this.incident.healed())
+    this.incident = undefined
   }
 
   /** Writes the epoch; false if a mark has gone meanwhile. */

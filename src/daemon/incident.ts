@@ -2,10 +2,14 @@ import { callsSince } from '../decide/cause.js'
 import { addTallies, type Cause, type Lack, NOTHING, type ServerFacts, type Suspicion, type Tally } from '../model.js'
 import type { LogEvent } from '../report/events.js'
 
+/** For how long nothing more must be lost before an incident of single keys is over, in ms. */
+const QUIET = 250
+
 /** One confirmed loss, from the alert until everything is back. */
 export class Incident {
   tally: Tally = NOTHING
   private readonly touched = new Set<string>()
+  private lostAt = 0
   /** When the last key was verified. */
   verifiedAt: number
   /** Symbols, and their datasets that are not back yet. */
@@ -25,8 +29,14 @@ export class Incident {
     return this.touched
   }
 
+  /** How long to wait before the incident may be called over, in ms: single keys are seldom deleted or evicted alone. */
+  quietIn(now: number): number {
+    return this.suspicion.scope === 'all' ? 0 : Math.max(0, this.lostAt + QUIET - now)
+  }
+
   /** Takes in what was lost. */
   take(lost: Iterable<Pick<Lack, 'symbol' | 'dataset'>>): void {
+    this.lostAt = Date.now()
     for (const { symbol, dataset } of lost) {
       this.touched.add(symbol)
       this.missing.set(symbol, (this.missing.get(symbol) ?? new Set()).add(dataset))

@@ -146,7 +146,7 @@ function surveys(
   return suspicions.pipe(
     tap(({ signals, scope, keyEvents }) => {
       const symbols = scope === 'all' ? scope : scope.size
-      emit({ event: 'suspicion', signals: [...signals], symbols, key_events: { ...keyEvents } })
+      if (symbols !== 0) emit({ event: 'suspicion', signals: [...signals], symbols, key_events: { ...keyEvents } })
     }),
     latest(mergeSuspicions, look),
   )

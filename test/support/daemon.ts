@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { Client, type QueryResultRow } from 'pg'
 import { expect, inject } from 'vitest'
 import { createMarket, type MarketOptions } from '../../lab/market.js'
 import { type Config, configSchema } from '../../src/config/schema.js'
@@ -18,9 +19,9 @@ export interface RunningDaemon {
     match?: (event: EventOf<Name>) => boolean,
     timeout?: number,
   ): Promise<EventOf<Name>>
-  /** Passes over everything so far. */
+  /** Forgets everything so far. */
   skip(): void
-  /** All events of this name so far. */
+  /** All events of this name since `skip`. */
   all<Name extends LogEvent['event']>(name: Name): EventOf<Name>[]
   stop(): void
 }
@@ -29,6 +30,7 @@ export interface RunningDaemon {
 export function startDaemon(config: Config): RunningDaemon {
   const events: LogEvent[] = []
   let passed = 0
+  let skipped = 0
   let failure: unknown
   const subscription = guardRedis(config, (event) => events.push(event)).subscribe({
     error: (error: unknown) => {
@@ -58,8 +60,9 @@ export function startDaemon(config: Config): RunningDaemon {
     },
     skip: () => {
       passed = events.length
+      skipped = passed
     },
-    all: (name) => events.filter((event): event is EventOf<typeof name> => event.event === name),
+    all: (name) => events.slice(skipped).filter((event): event is EventOf<typeof name> => event.event === name),
     stop: () => subscription.unsubscribe(),
   }
 }
@@ -91,7 +94,8 @@ export function testConfig(
   })
 }
 
-const SMALL = { symbols: 3, candles: { m1: 60, m5: 60, m15: 60 }, instances: 6, history: 4 }
+/** A market that is small, but has more than the tests want in Redis. */
+export const SMALL = { symbols: 3, candles: { m1: 60, m5: 60, m15: 60 }, instances: 6, history: 4 }
 
 /** Gives the file or describe block a small market, with the triggers unless `triggers` is false. */
 export function useMarket({ triggers = true, ...options }: Partial<MarketOptions> & { triggers?: boolean } = {}) {
@@ -100,6 +104,24 @@ export function useMarket({ triggers = true, ...options }: Partial<MarketOptions
     database,
     install: async () => {
       if (triggers) await database.query(installSql(testConfig('redis://127.0.0.1', database.url)))
+    },
+  }
+}
+
+/** What {@link expectWhole} reads PostgreSQL through. */
+export type Queryable = Pick<TestDatabase, 'query'>
+
+/** Queries over a connection each, so that it does not matter if the server is restarted between two of them. */
+export function queryable(url: () => string): Queryable {
+  return {
+    query: async <Row extends QueryResultRow>(sql: string, values: unknown[] = []) => {
+      const client = new Client({ connectionString: url() })
+      await client.connect()
+      try {
+        return (await client.query<Row>(sql, values)).rows
+      } finally {
+        await client.end()
+      }
     },
   }
 }
@@ -127,7 +149,7 @@ interface CandleRow {
  * Compares Redis with PostgreSQL, value by value, by a plain reading of its own: the newest candles and indicator values of every
  * enabled symbol are there, each symbol is marked ready, and the epoch stands.
  */
-export async function expectWhole(redisUrl: string, database: TestDatabase, layout: Layout): Promise<void> {
+export async function expectWhole(redisUrl: string, database: Queryable, layout: Layout): Promise<void> {
   const redis = new Redis(redisUrl, { protocol: 2 })
   try {
     const symbols = (
@@ -142,7 +164,7 @@ export async function expectWhole(redisUrl: string, database: TestDatabase, layo
   }
 }
 
-async function expectCandles(redis: Redis, database: TestDatabase, layout: Layout, timeframe: string): Promise<void> {
+async function expectCandles(redis: Redis, database: Queryable, layout: Layout, timeframe: string): Promise<void> {
   const rows = await database.query<CandleRow>(
     `SELECT * FROM (
        SELECT symbol, (extract(epoch FROM open_time) * 1000)::bigint::text AS t, open, high, low, close, volume,
@@ -175,7 +197,7 @@ async function expectCandles(redis: Redis, database: TestDatabase, layout: Layou
   }
 }
 
-async function expectIndicators(redis: Redis, database: TestDatabase): Promise<void> {
+async function expectIndicators(redis: Redis, database: Queryable): Promise<void> {
   const rows = await database.query<{ key: string; param: string; value: number }>(
     `SELECT DISTINCT ON (i.symbol, i.timeframe, param_name)
        'indicator:' || i.symbol || ':' || i.timeframe AS key, param_name AS param, value
@@ -194,4 +216,15 @@ async function expectIndicators(redis: Redis, database: TestDatabase): Promise<v
 /** The layout for suites that need only one: the one that the servers can do, time series if possible. */
 export function anyLayout(): Layout {
   return inject('hasTimeSeries') ? 'timeseries' : 'sortedset'
+}
+
+/** Waits until Redis equals PostgreSQL, as {@link expectWhole} sees it. */
+export async function untilWhole(...args: Parameters<typeof expectWhole>): Promise<void> {
+  const isWhole = () =>
+    expectWhole(...args).then(
+      () => true,
+      () => false,
+    )
+  // What differs is told by the comparison itself.
+  await until(isWhole, { timeout: 15_000 }).catch(() => expectWhole(...args))
 }

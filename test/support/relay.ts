@@ -8,13 +8,13 @@ export interface Relay {
   url(serverUrl: string): string
   /** Ends all connections and sends new ones to another port. */
   pointAt(port: number): void
-  /** Resolves when a client sends a request that holds `text`; it and all that follows on its connection waits for `release`. */
-  hold(text: string): Promise<{ release(): void }>
+  /** Resolves when a client sends a request that holds these texts; it and all that follows on its connection waits for `release`. */
+  hold(...texts: string[]): Promise<{ release(): void }>
   stop(): Promise<void>
 }
 
 interface Trap {
-  text: string
+  texts: string[]
   spring(held: { release(): void }): void
 }
 
@@ -47,7 +47,7 @@ export async function startRelay(firstPort: number): Promise<Relay> {
       target = next
       cut()
     },
-    hold: (text) => new Promise((spring) => traps.push({ text, spring })),
+    hold: (...texts) => new Promise((spring) => traps.push({ texts, spring })),
     stop: async () => {
       server.close()
       cut()
@@ -68,7 +68,7 @@ function join(client: Socket, upstream: Socket, traps: Trap[]): void {
   upstream.pipe(client)
   let kept: Buffer[] | undefined
   client.on('data', (data: Buffer) => {
-    const sprung = kept ? -1 : traps.findIndex(({ text }) => data.includes(text))
+    const sprung = kept ? -1 : traps.findIndex(({ texts }) => texts.every((text) => data.includes(text)))
     if (sprung < 0) {
       if (kept) kept.push(data)
       else upstream.write(data)
