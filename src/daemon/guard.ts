@@ -9,16 +9,7 @@ import { Holdings } from '../holdings.js'
 import type { Lack, ServerFacts, Suspicion, Tally, Task } from '../model.js'
 import { findCulprit } from '../redis/culprit.js'
 import { type Life, readFacts } from '../redis/life.js'
-import {
-  clearMarks,
-  markComplete,
-  markLost,
-  markReady,
-  newEpoch,
-  readEpoch,
-  readReady,
-  unmark,
-} from '../redis/marks.js'
+import { keepMarks, markComplete, markLost, markReady, newEpoch, readEpoch, unmark } from '../redis/marks.js'
 import type { Emit } from '../report/events.js'
 import { dataLoss, driftEvents, Incident, joins } from './incident.js'
 
@@ -101,15 +92,9 @@ export class Guard {
 
   /** Begins a life: until it has been looked at nothing is known to be whole, and the marks of another process come down. */
   async begin({ probe, facts }: Life): Promise<void> {
-    const epoch = await readEpoch(probe)
-    const trusted = epoch !== null && facts.runId !== undefined && epoch.startsWith(`${facts.runId}:`)
-    if (!trusted) await clearMarks(probe)
-    this.epoch = trusted ? epoch : newEpoch(facts.runId)
+    await keepMarks(probe, facts.runId, this.enabled)
+    this.epoch = (await readEpoch(probe)) ?? newEpoch(facts.runId)
     this.watching = false
-    await unmark(
-      probe,
-      (await readReady(probe)).filter((symbol) => !this.enabled.has(symbol)),
-    )
     this.doubtAll()
   }
 

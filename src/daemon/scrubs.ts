@@ -18,7 +18,7 @@ const SHORTEST = 100
  */
 export function scrubs(
   life: Life,
-  { guard, config, datasets, db, conditions, server }: LifeContext,
+  { guard, config, datasets, db, conditions, server, report }: LifeContext,
 ): Observable<() => Promise<Consequence>> {
   let turn = 0
   const pause = (): Observable<number> => {
@@ -34,7 +34,8 @@ export function scrubs(
     const found = await scrub(symbols, { datasets, sides: { db, redis: life.bulk, signal }, server }, isWhole)
     conditions.worked('scrub')
     const suspicion = suspect('scrub', new Set(symbols), guard.lastWholeAt ?? from, Date.now())
-    return () => guard.judge(suspicion, found, began, life)
+    report.unseen(found.unseen)
+    return () => guard.judge(suspicion, { ...found, unseen: [] }, began, life)
   }
   const step = defer(() => abortable(one)).pipe(
     catchError((error: unknown) => {

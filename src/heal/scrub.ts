@@ -5,8 +5,8 @@ import { compareSymbols, type Selection, type Survey, type SurveyContext } from 
 const SETTLE = 2_000
 
 /**
- * Compares datasets of some symbols value by value, and looks again at what differs: a key that is gone counts at once, any other difference only
- * if both sides still show the same a little later. Otherwise the scrub would undo a live worker's newest write.
+ * Compares datasets of some symbols value by value, and looks again at what differs: a key that is gone counts at once, any other
+ * difference only if both sides still show the same a little later. Otherwise the scrub would undo a live worker's newest write.
  */
 export async function scrub(
   symbols: readonly string[],
@@ -18,10 +18,10 @@ export async function scrub(
   const doubtful = new Map(
     first.lacks.flatMap(({ key, picture }) => (picture === undefined ? [] : [[key, picture] as const])),
   )
-  if (doubtful.size === 0) return { lacks: gone, clean: first.clean, unseen: [] }
+  if (doubtful.size === 0) return { ...first, lacks: gone }
   await delay(SETTLE, undefined, { signal: context.sides.signal })
   const again = new Set(first.lacks.map(({ symbol }) => symbol))
   const second = await compareSymbols([...again], context, isAsked, true)
   const settled = second.lacks.filter(({ key, picture }) => picture === undefined || doubtful.get(key) === picture)
-  return { lacks: settled, clean: first.clean, unseen: [] }
+  return { lacks: settled, clean: first.clean, unseen: [...first.unseen, ...second.unseen] }
 }

@@ -35,6 +35,8 @@ export async function connectRedis(url: string, name: string): Promise<Redis> {
   })
   try {
     await redis.connect()
+    // ioredis drops a SELECT that fails and stays in database 0: that would be somebody else's.
+    if (redis.options.db) await redis.select(redis.options.db)
     return redis
   } catch (error) {
     redis.disconnect()

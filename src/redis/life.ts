@@ -53,6 +53,7 @@ export interface OpenOptions {
 export async function openLife({ url, server, onWaiting, signal }: OpenOptions): Promise<OpenLife> {
   const closers: (() => void)[] = []
   const close = (): void => {
+    signal.removeEventListener('abort', close)
     for (const closer of closers) closer()
   }
   signal.addEventListener('abort', close, { once: true })

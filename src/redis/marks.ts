@@ -1,3 +1,4 @@
+import { asideCommand } from './aside.js'
 import { ask, encode, exchange, isErrorReply, type Reply, type Wire } from './wire.js'
 
 /** Stands while everything is whole; written last, and dies with the data. Its value starts with the run_id it was written in. */
@@ -31,9 +32,16 @@ export async function countReady(redis: Wire): Promise<number> {
   return Number(await ask(redis, 'HLEN', READY))
 }
 
-/** Symbols that are marked ready. */
-export async function readReady(redis: Wire): Promise<string[]> {
-  return (await ask(redis, 'HKEYS', READY)) as string[]
+/** Takes down whatever else stands in their place, the marks that were not set in the process `runId`, and those of symbols that are not `enabled`. */
+export async function keepMarks(redis: Wire, runId: string | undefined, enabled: ReadonlySet<string>): Promise<void> {
+  const isOurs = (mark: string): boolean => runId !== undefined && mark.startsWith(`${runId}:`)
+  for (const reply of await exchange(redis, [asideCommand(EPOCH, 'string'), asideCommand(READY, 'hash')]))
+    resultOf(reply)
+  const epoch = await readEpoch(redis)
+  if (epoch !== null && !isOurs(epoch)) await ask(redis, 'DEL', EPOCH)
+  const list = (await ask(redis, 'HGETALL', READY)) as string[]
+  const strays = list.filter((symbol, i) => i % 2 === 0 && !(isOurs(list[i + 1] ?? '') && enabled.has(symbol)))
+  await unmark(redis, strays)
 }
 
 /** Marks symbols ready whose keys (at most a few thousand a symbol) all stand; returns those that could not be marked. */
@@ -69,10 +77,6 @@ export async function markLost(redis: Wire, symbols: Iterable<string>): Promise<
 /** Forgets symbols that are no longer enabled; what is whole stays so. */
 export async function unmark(redis: Wire, symbols: readonly string[]): Promise<void> {
   if (symbols.length > 0) await ask(redis, 'HDEL', READY, ...symbols)
-}
-
-export async function clearMarks(redis: Wire): Promise<void> {
-  await ask(redis, 'DEL', EPOCH, READY)
 }
 
 function resultOf(reply: Reply | Error | undefined): Reply {

@@ -68,8 +68,9 @@ const RULES: readonly Rule[] = [
 /** Says what an error from Redis means. `server` is `host:port/db`; the text holds no password, nor the arguments of a command. */
 export function redisTrouble(error: unknown, server: string): Trouble {
   if (error instanceof Trouble) return error
-  const text =
+  const said =
     error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error)
+  const text = said.replace(/,? with args beginning with:.*/s, '')
   const rule = RULES.find(({ when }) => when.test(text))
   if (rule) return new Trouble(rule.code, `Redis ${server}: ${text}`, rule.hint, rule.passing)
   if (

@@ -95,7 +95,7 @@ export class Wire {
       clearTimeout(timer)
       reject(this.failure)
     }
-    this.close()
+    if (this.redis.status !== 'end') this.close()
   }
 }
 
