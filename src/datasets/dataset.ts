@@ -43,8 +43,9 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   /** Looks at Redis: by digest where that is enough, value by value if `thorough`. Never writes. */
   compare(redis: Wire, wanted: readonly W[], thorough: boolean): Promise<F[]>
   /**
-   * Writes what the findings lack. What is missing is filled in only where it is still missing; what differs is replaced only
-   * where Redis still holds what the finding saw, and only if `replace`: a live writer is never overwritten unseen.
+   * Writes what the findings lack. The newest candle and the fields that are missing are filled in only where they are still missing;
+   * what differs is replaced only where Redis still holds what the finding saw, and only if `replace`: a live writer is never
+   * overwritten unseen.
    * Rejects on any error reply.
    */
   write(redis: Wire, findings: readonly F[], replace: boolean): Promise<Tally>

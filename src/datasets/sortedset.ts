@@ -35,7 +35,7 @@ local replies = {}
 for i = 1, #ARGV, 3 do
   local here = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[i], ARGV[i])
   if table.concat(here, '\\n') == ARGV[i + 1] then
-    if #here > 0 then redis.call('ZREM', KEYS[1], unpack(here)) end
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], ARGV[i], ARGV[i])
     replies[#replies + 1] = redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 2])
   else
     replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')

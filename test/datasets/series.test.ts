@@ -102,6 +102,21 @@ describe.skipIf(!inject('hasTimeSeries'))('candles as RedisTimeSeries', () => {
     expect((await info())['duplicatePolicy']).not.toBe('last')
   })
 
+  it('takes over from the other layout, and that from it', async () => {
+    await write(3)
+    for (const [dataset, type] of [
+      [candlesOf('sortedset'), 'zset'],
+      [candles, 'TSDB-TYPE'],
+      [candlesOf('sortedset'), 'zset'],
+    ] as const) {
+      await fill(dataset, sides, ['A'])
+      for (const thorough of [true, false]) expect(await lacking(dataset, sides, ['A'], thorough)).toEqual([])
+      expect(await redis('TYPE', CLOSE)).toBe(type)
+    }
+    expect(await redis('TYPE', `rekindle:aside:${CLOSE}`)).toBe('zset')
+    expect(await redis('TYPE', `rekindle:aside:${CLOSE}:2`)).toBe('TSDB-TYPE')
+  })
+
   it('fills an empty series', async () => {
     await write(3)
     await redis('TS.CREATE', CLOSE)

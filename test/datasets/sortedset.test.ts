@@ -81,6 +81,15 @@ describe('candles as sorted sets', () => {
     expect(await members()).toEqual([member(0), member(1), member(2)])
   })
 
+  it('makes one of as many members as a worker leaves that adds one a tick', async () => {
+    await insertCandles(sides.database, 'A', minutes(2))
+    await hold(1, member(1))
+    const add = "for i = 1, 10000 do redis.call('ZADD', KEYS[1], ARGV[1], i) end"
+    await redis('EVAL', add, 1, KEY, minute(0))
+    expect(await fill(candles, sides, ['A'])).toMatchObject({ samples: 1, superseded: 0 })
+    expect(await members()).toEqual([member(0), member(1)])
+  })
+
   it.each<[string, number, Lack['kind']]>([
     ['within the range', minute(1) + 1, 'hole'],
     ['at the time of another', minute(2), 'hole'],
