@@ -27,6 +27,20 @@ describe('planTasks', () => {
     expect(planTasks(lacks, 'loss', 7)).toHaveLength(3)
   })
 
+  it('remembers which keys were lost whole', () => {
+    const lack = { symbol: 'A', dataset: 'candles.m1', missing: 1, differing: 0 }
+    const lacks = [
+      { ...lack, key: 'a', kind: 'missing' },
+      { ...lack, key: 'b', kind: 'hole' },
+      { ...lack, key: 'c', kind: 'missing' },
+      { symbol: 'B', dataset: 'candles.m1' },
+    ] as const
+    expect(planTasks(lacks, 'loss', 7)).toEqual([
+      { ...makeTask('A', 'candles.m1', 'loss', 7), gone: new Set(['a', 'c']) },
+      makeTask('B', 'candles.m1', 'loss', 7),
+    ])
+  })
+
   it('plans nothing for nothing', () => {
     expect(planTasks([], 'loss', 7)).toEqual([])
   })
@@ -66,6 +80,8 @@ describe('mergeTasks', () => {
       { timeframes: new Set(['m1', 'm5']) },
     ],
     ['everything, if one wants that', { timeframes: new Set(['m1']) }, {}, { timeframes: undefined }],
+    ['keys that were lost for both', { gone: new Set(['a']) }, { gone: new Set(['b']) }, { gone: new Set(['a', 'b']) }],
+    ['what PostgreSQL has for newer than what a worker wrote', { gone: new Set(['a']) }, {}, {}],
     ['the closer comparison', { thorough: true }, {}, { thorough: true }],
     ['company, unless both want to be alone', { alone: true }, { alone: false }, { alone: false }],
     ['solitude, if both want it', { alone: true }, { alone: true }, { alone: true }],
@@ -92,6 +108,7 @@ describe('mergeTasks', () => {
     return task({
       why: random.pick(['loss', 'sync', 'drift', 'roster']),
       timeframes: random.below(3) === 0 ? undefined : new Set(random.some(['m1', 'm5', 'm15'])),
+      ...(random.below(2) === 0 && { gone: new Set(random.some(['a', 'b', 'c'])) }),
       thorough: random.below(2) === 0,
       alone: random.below(2) === 0,
       attempt: random.below(5),

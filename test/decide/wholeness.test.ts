@@ -57,6 +57,16 @@ describe('Wholeness', () => {
     expect(wholeness.isWhole('A')).toBe(true)
   })
 
+  it('knows which datasets are doubted', () => {
+    wholeness.doubt('A', ['m1', 'm5'])
+    wholeness.settle('A', 'm1', wholeness.now())
+    expect([wholeness.isOpen('A', 'm1'), wholeness.isOpen('A', 'm5'), wholeness.isOpen('B', 'm1')]).toEqual([
+      false,
+      true,
+      false,
+    ])
+  })
+
   it('forgets symbols', () => {
     wholeness.doubt('A', ['m1'])
     wholeness.doubt('B', ['m1'])
