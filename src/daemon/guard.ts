@@ -22,6 +22,11 @@ export interface Consequence {
 
 const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 0 }
 
+async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
+  const [result] = await Promise.allSettled([work])
+  return result
+}
+
 function lookAt(scope: Suspicion['scope'], delay = 0): Consequence {
   return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, Date.now(), Date.now())], delay }
 }
@@ -139,12 +144,14 @@ export class Guard {
     if (lacks.length > 0) {
       for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
       this.completeSince = undefined
-      const [now] = await Promise.all([
+      const [now, marks] = await Promise.all([
         readFacts(life.probe),
-        markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol))),
+        settled(markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol)))),
       ])
       const lost = lacks.filter((lack) => !this.incident?.covers(lack) && this.isLost(lack, now))
       if (lost.length > 0) delay = await this.alert(suspicion, lost, now, life.probe)
+      // A Redis that refuses every write is one more reason for the alert.
+      if (marks.status === 'rejected') throw marks.reason
     }
     const isLoss = (lack: Lack): boolean => this.incident?.covers(lack) ?? false
     const drifted = lacks.filter((lack) => !isLoss(lack))

@@ -43,7 +43,7 @@ type Step = () => Promise<Consequence>
 
 /** How long to wait before everything is looked at again after trouble in between, in ms: doubling from the first to the last. */
 const LOOK_AGAIN = 1_000
-const LOOK_AGAIN_LAST = 30_000
+const LOOK_AGAIN_LAST = 10_000
 
 /** Guards one life of Redis, from the first look until it ends. Never emits; ends the life rather than error. */
 export function guardLife(life: Life, context: LifeContext): Observable<never> {
