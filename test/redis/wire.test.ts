@@ -6,6 +6,7 @@ import { startProxy, type TcpProxy } from '../../lab/proxy.js'
 import { connectRedis, connectWire } from '../../src/redis/connect.js'
 import { ask, encode, exchange, type Reply, Wire } from '../../src/redis/wire.js'
 import { seeded } from '../decide/seeded.js'
+import { describeOwnServers } from '../support/processes.js'
 import { until, useRedis } from '../support/servers.js'
 
 describe('encode', () => {
@@ -20,7 +21,7 @@ describe('encode', () => {
   })
 })
 
-describe('Wire', () => {
+describeOwnServers('Wire', () => {
   const server = useRedis()
   let proxy: TcpProxy
   let wire: Wire
