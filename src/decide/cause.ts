@@ -29,15 +29,16 @@ export function causeOf(facts: Case): Cause {
 /** Another process answers: the same server restarted, or another server. */
 function newProcess(before: ServerFacts, now: ServerFacts, share: number): Cause {
   const startedAt = now.uptimeSeconds === undefined ? now.at : now.at - now.uptimeSeconds * 1000
-  if (startedAt < before.at - UPTIME_SLACK) {
-    // It ran already while we still talked to the other one.
-    const related = now.previousReplicationId === before.replicationId || now.replicationId === before.replicationId
-    return related ? 'failover' : 'replacement'
-  }
-  const moved = differ(before.configFile, now.configFile) || differ(before.directory, now.directory)
+  // It ran already while we still talked to the other one, or it keeps its files elsewhere.
+  const isOther =
+    startedAt < before.at - UPTIME_SLACK ||
+    differ(before.configFile, now.configFile) ||
+    differ(before.directory, now.directory)
+  const ids = [now.replicationId, now.previousReplicationId]
+  if (isOther && before.replicationId !== undefined && ids.includes(before.replicationId)) return 'failover'
   // An append-only file that was on cannot come back empty: this is not the directory it was in.
   const lostItsFile = before.aofEnabled === true && now.aofEnabled === true && share === 1
-  return moved || lostItsFile ? 'replacement' : 'restart'
+  return isOther || lostItsFile ? 'replacement' : 'restart'
 }
 
 function sameProcess({ suspicion, share }: Case, before: ServerFacts, now: ServerFacts): Cause {
@@ -46,11 +47,17 @@ function sameProcess({ suspicion, share }: Case, before: ServerFacts, now: Serve
   const wholesale = share >= 0.5 || signals.has('flush')
   if (wholesale && calls.flushall + calls.flushdb > 0) return 'flush'
   if (wholesale && calls.swapdb > 0) return 'swapdb'
-  if (before.role !== now.role || differ(before.replicationId, now.replicationId)) return 'failover'
+  if (before.role !== now.role || wasReplica(before, now)) return 'failover'
   if (keyEvents['evicted'] || (now.evictedKeys ?? 0) > (before.evictedKeys ?? 0)) return 'eviction'
   if (Object.keys(keyEvents).length > 0) return 'deletion'
   if (signals.has('flush') && !now.calls) return 'flush'
   return calls.del + calls.unlink > 0 ? 'deletion' : 'unknown'
+}
+
+/** True if the process has followed another in between: promoted again, it keeps the id of that one beside its own. */
+function wasReplica(before: ServerFacts, now: ServerFacts): boolean {
+  // A primary takes a new id, too, when its first replica comes; then there is none beside it.
+  return differ(before.replicationId, now.replicationId) && !/^0+$/.test(now.previousReplicationId ?? '')
 }
 
 /** Calls of the commands that lose data, between two readings of the same process; zeros where Redis does not tell. */

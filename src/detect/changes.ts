@@ -10,14 +10,18 @@ export type Heard =
   | { readonly kind: 'change'; readonly change: Change; readonly at: number }
   | { readonly kind: 'foreign'; readonly payload: string }
 
-/** How often the listener sends itself a notification, and how long that may take, in ms. */
-const HEARTBEAT = 15_000
-const HEARTBEAT_LIMIT = 5_000
+/** How often the listener sends itself a notification, and how long that, or to begin, may take, in ms. */
+const BEAT = 15_000
+const LIMIT = 5_000
 
 export interface ListenOptions {
   readonly url: string
   readonly server: string
   readonly channel: string
+  /** How often the listener sends itself a notification, in ms; 15 s unless given. */
+  readonly beat?: number
+  /** How long that may take, and how long to connect and listen, in ms; 5 s unless given. */
+  readonly limit?: number
 }
 
 /**
@@ -27,7 +31,7 @@ export interface ListenOptions {
  * pg-listen could reconnect by itself, but would give up for good after `retryTimeout`, and its own check waits for ever on a
  * half-open socket. So it gets one attempt (`retryLimit: 1` is none after the first). The heartbeat runs the whole way, NOTIFY to callback, and so finds both, and a PgBouncer that swallows LISTEN.
  */
-export function listen({ url, server, channel }: ListenOptions): Observable<Heard> {
+export function listen({ url, server, channel, beat = BEAT, limit = LIMIT }: ListenOptions): Observable<Heard> {
   return new Observable<Heard>((out) => {
     const subscriber = pgListen.default(clientConfig(url), {
       paranoidChecking: false,
@@ -36,19 +40,21 @@ export function listen({ url, server, channel }: ListenOptions): Observable<Hear
       serialize: String,
     })
     const fail = (error: unknown): void => out.error(postgresTrouble(error, server))
-    let beat: NodeJS.Timeout | undefined
-    let limit: NodeJS.Timeout | undefined
+    const giveUp = (): NodeJS.Timeout => setTimeout(() => fail(new Error(DEAF)), limit)
+    let next: NodeJS.Timeout | undefined
+    let patience = giveUp()
     let expected = ''
     let listening = false
 
     const ping = (): void => {
       expected = `${process.pid}-${Date.now()}-${Math.random()}`
-      limit = setTimeout(() => fail(new Error(DEAF)), HEARTBEAT_LIMIT)
+      clearTimeout(patience)
+      patience = giveUp()
       subscriber.notify(channel, pingPayload(expected)).catch(fail)
     }
     const pong = (): void => {
-      clearTimeout(limit)
-      beat = setTimeout(ping, HEARTBEAT)
+      clearTimeout(patience)
+      next = setTimeout(ping, beat)
       if (!listening) out.next({ kind: 'listening' })
       listening = true
     }
@@ -65,8 +71,8 @@ export function listen({ url, server, channel }: ListenOptions): Observable<Hear
       .then(ping)
       .catch(fail)
     return () => {
-      clearTimeout(beat)
-      clearTimeout(limit)
+      clearTimeout(next)
+      clearTimeout(patience)
       // Ending a connection that is already broken may fail; it is gone either way.
       subscriber.close().catch(() => undefined)
     }

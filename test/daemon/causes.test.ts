@@ -16,7 +16,7 @@ import {
 } from '../support/daemon.js'
 import { describeOwnServers } from '../support/processes.js'
 import { startRelay } from '../support/relay.js'
-import { describeLayouts, useRedis } from '../support/servers.js'
+import { describeLayouts, until, useRedis } from '../support/servers.js'
 
 let daemon: RunningDaemon
 
@@ -211,28 +211,44 @@ describeOwnServers('another process', () => {
       await expectWhole(redis.url, database, layout)
     })
 
-    it('that ran before is a replacement, or a failover if it was a replica', async () => {
-      const [stranger, replica] = await Promise.all([startRedis(), startRedis()])
+    it('that was a replica and has been promoted is a failover', async () => {
+      const replica = await startRedis({ args: ['--replica-read-only', 'no'] })
       const relay = await startRelay(redis.port)
       try {
+        await redis.cli('CONFIG', 'SET', 'repl-diskless-sync-delay', 0)
         await replica.cli('REPLICAOF', redis.host, redis.port)
+        await until(async () => /master_link_status:up/.test(String(await replica.cli('INFO', 'replication'))))
         await whole(relay.url(redis.url))
+        await until(() => replica.cli('EXISTS', 'rekindle:epoch'))
+        await replica.cli('DEL', 'ohlcv:ETHUSDT:m5')
         relay.pointAt(replica.port)
         // Told as a replica first, and used as soon as it is promoted.
-        expect(await daemon.next('redis_down', ({ code }) => code === 'redis_readonly')).toBeTruthy()
-        await replica.cli('DEL', 'ohlcv:ETHUSDT:m5').catch(() => undefined)
+        await daemon.next('redis_down', ({ code }) => code === 'redis_readonly')
         await replica.cli('REPLICAOF', 'NO', 'ONE')
-        await replica.cli('DEL', 'ohlcv:ETHUSDT:m5', 'indicator:ETHUSDT:m5')
-        await daemon.next('watching')
-        daemon.skip()
-        relay.pointAt(stranger.port)
-        const { loss } = await incident('replacement')
-        expect(loss).toMatchObject({ keys_lost: count() })
-        await expectWhole(relay.url(redis.url), database, layout)
+        const { loss, healed } = await incident('failover')
+        expect(loss).toMatchObject({ keys_lost: 1, symbols: ['ETHUSDT'] })
+        expect(healed.keys).toBe(1)
+        await expectWhole(replica.url, database, layout)
       } finally {
         daemon.stop()
         await relay.stop()
-        await Promise.all([stranger.stop(), replica.stop()])
+        await replica.stop()
+      }
+    })
+
+    it('that has nothing to do with the one before is a replacement', async () => {
+      const stranger = await startRedis()
+      const relay = await startRelay(redis.port)
+      try {
+        await whole(relay.url(redis.url))
+        relay.pointAt(stranger.port)
+        const { loss } = await incident('replacement')
+        expect(loss).toMatchObject({ keys_lost: count() })
+        await expectWhole(stranger.url, database, layout)
+      } finally {
+        daemon.stop()
+        await relay.stop()
+        await stranger.stop()
       }
     })
   })

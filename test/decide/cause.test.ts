@@ -87,7 +87,16 @@ describe('causeOf', () => {
     ['a restart within what uptime cuts off', 'restart', { now: { ...RESTARTED, uptimeSeconds: 7 } }],
     ['a new process that does not tell its uptime', 'restart', { now: { ...RESTARTED, uptimeSeconds: undefined } }],
     ['a primary that became a replica', 'failover', { now: { ...SAME, role: 'replica' }, share: 1 }],
-    ['a full resync', 'failover', { now: { ...SAME, replicationId: 'repl-two' }, share: 1 }],
+    [
+      'DEL while the first replica came',
+      'deletion',
+      { now: { ...SAME, replicationId: 'repl-two', previousReplicationId: '0000' }, keyEvents: { del: 1 } },
+    ],
+    [
+      'a full resync, and promoted again',
+      'failover',
+      { now: { ...SAME, replicationId: 'repl-two', previousReplicationId: 'repl-of-the-primary' }, share: 1 },
+    ],
     ['an eviction that was announced', 'eviction', { keyEvents: { evicted: 3 } }],
     ['an eviction that was counted', 'eviction', { now: { ...SAME, evictedKeys: 8 } }],
     ['evictions among deletions', 'eviction', { keyEvents: { del: 3, evicted: 1 } }],
