@@ -41,7 +41,9 @@ export function openDatabase(url: string, server: string): OpenDatabase {
     max: POOL_SIZE,
     statement_timeout: STATEMENT_TIMEOUT,
     // JIT would spend longer compiling these queries than running them; a bitmap scan would read all of history to sort its end.
-    options: '-c default_transaction_read_only=on -c jit=off -c enable_bitmapscan=off -c enable_seqscan=off',
+    // With extra_float_digits at 0, as some databases have it, a double's text loses its last digits.
+    options:
+      '-c default_transaction_read_only=on -c jit=off -c enable_bitmapscan=off -c enable_seqscan=off -c extra_float_digits=1',
   })
   // An idle connection that dies is not news: the next query opens another or reports why it cannot.
   pool.on('error', () => undefined)

@@ -16,7 +16,7 @@ const RULES: readonly Rule[] = [
     hint: 'check the user and the password in redis.url (REDIS_URL)',
   },
   {
-    when: /^NOPERM/,
+    when: /^NOPERM|^ERR (The user executing the script can't run|ACL failure in script)/,
     code: 'redis_refused',
     passing: false,
     hint: 'grant this command to the user with ACL SETUSER',
