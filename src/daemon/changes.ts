@@ -120,7 +120,10 @@ async function catchUp(
   covered: BehaviorSubject<Covered | undefined>,
 ): Promise<DatedChange[]> {
   const at = Date.now()
+  // The first list of symbols, and with it the first survey, comes when this is known: what was updated before, the survey reads.
+  const isFirst = covered.value === undefined
   try {
+    const changed = await updates?.next()
     const installed = await installedTriggers(config, (sql, values) => db.query(sql, values))
     const indicators = installed.indicators || !config.indicators
     if (indicators && installed.symbols) conditions.worked('triggers')
@@ -129,8 +132,7 @@ async function catchUp(
     const candles = Object.entries(installed.candles).flatMap(([timeframe, there]) =>
       there ? [{ dataset: `candles.${timeframe}`, keys: 'all', at } as const] : [],
     )
-    const changed = await updates?.next()
-    return [...(changed ? [{ ...changed, at }] : []), ...candles]
+    return isFirst ? [] : [...(changed ? [{ ...changed, at }] : []), ...candles]
   } catch {
     // The database's own condition tells of it; until the triggers are seen to be there, polling does their work.
     covered.next({ indicators: false, symbols: false })

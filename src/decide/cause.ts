@@ -44,13 +44,16 @@ function newProcess(before: ServerFacts, now: ServerFacts, share: number): Cause
 function sameProcess({ suspicion, share }: Case, before: ServerFacts, now: ServerFacts): Cause {
   const { signals, keyEvents } = suspicion
   const calls = callsSince(before, now)
-  const wholesale = share >= 0.5 || signals.has('flush')
+  const flushed = signals.has('flush')
+  const wholesale = share >= 0.5 || flushed
   if (wholesale && calls.flushall + calls.flushdb > 0) return 'flush'
   if (wholesale && calls.swapdb > 0) return 'swapdb'
   if (before.role !== now.role || wasReplica(before, now)) return 'failover'
+  // Redis 8 counts a FLUSHALL only when its memory is freed, which may be later.
+  if (flushed && share >= 0.5) return 'flush'
   if (keyEvents['evicted'] || (now.evictedKeys ?? 0) > (before.evictedKeys ?? 0)) return 'eviction'
   if (Object.keys(keyEvents).length > 0) return 'deletion'
-  if (signals.has('flush') && !now.calls) return 'flush'
+  if (flushed && !now.calls) return 'flush'
   return calls.del + calls.unlink > 0 ? 'deletion' : 'unknown'
 }
 

@@ -39,10 +39,13 @@ describeOwnServers('a Redis in trouble', () => {
     it('is full: it is asked again with pauses, and healed when there is room', async () => {
       await whole()
       await client.config('SET', 'maxmemory', 1)
-      await client.flushall()
-      expect(await daemon.next('data_loss')).toMatchObject({ cause: 'flush' })
-      await until(async () => (await refusals('OOM')) > 3)
-      await client.config('SET', 'maxmemory', 0)
+      try {
+        await client.flushall()
+        expect(await daemon.next('data_loss')).toMatchObject({ cause: 'flush' })
+        await until(async () => (await refusals('OOM')) > 3)
+      } finally {
+        await client.config('SET', 'maxmemory', 0)
+      }
       await daemon.next('healed')
       await expectWhole(redis.url, database, layout)
       expect(daemon.all('data_loss')).toHaveLength(1)
