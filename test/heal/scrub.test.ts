@@ -24,7 +24,7 @@ describeLayouts('the scrub', (layout) => {
 
   /** The time of the n-th of 40 candles. */
   async function timeOf(key: string, nth: number): Promise<number> {
-    if (layout === 'sortedset') return JSON.parse((await client.zrange(key, nth, nth))[0] ?? '{}').t
+    if (layout === 'sortedset') return JSON.parse((await client.zrange(key, `${nth}`, `${nth}`))[0] ?? '{}').t
     return Number(((await client.call('TS.RANGE', key, '-', '+')) as [number, string][])[nth]?.[0])
   }
 
