@@ -75,12 +75,12 @@ describeLayouts('the list of symbols', (layout) => {
 
   it('holds one without candles, and one with few', async () => {
     await whole()
-    await database.query("INSERT INTO tickers (symbol) VALUES ('NONE'), ('FEW')")
     await database.query(
       `INSERT INTO ohlcv4_m1 (symbol, open_time, open, high, low, close, volume)
        SELECT 'FEW', open_time, open, high, low, close, volume FROM ohlcv4_m1
        WHERE symbol = 'BTCUSDT' ORDER BY open_time DESC LIMIT 2`,
     )
+    await database.query("INSERT INTO tickers (symbol) VALUES ('NONE'), ('FEW')")
     await untilWhole(redis.url, database, layout)
     expect(await client.keys('*:NONE:*')).toEqual([])
   })
