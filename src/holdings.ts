@@ -22,11 +22,12 @@ export class Holdings {
       if (complete && !wanted.has(key) && this.owners.get(key)?.dataset === dataset) this.owners.delete(key)
       else kept.push(key)
     }
+    const holding = { symbol, dataset }
     for (const key of wanted) {
       const owner = this.owners.get(key)?.symbol
       if (owner !== symbol) kept.push(key)
       if (owner !== undefined && owner !== symbol) this.keys.set(owner, without(key, this.keysOf(owner)))
-      this.owners.set(key, { symbol, dataset })
+      this.owners.set(key, holding)
     }
     this.keys.set(symbol, kept)
   }
@@ -50,6 +51,13 @@ export class Holdings {
 
   get size(): number {
     return this.owners.size
+  }
+
+  /** How many keys belong to what `isCounted` tells. */
+  count(isCounted: (owner: Holding) => boolean): number {
+    let count = 0
+    for (const owner of this.owners.values()) if (isCounted(owner)) count++
+    return count
   }
 }
 

@@ -1,17 +1,16 @@
 import type { Dataset } from '../datasets/dataset.js'
-import { causeOf } from '../decide/cause.js'
 import { compareRosters } from '../decide/roster.js'
 import { suspect } from '../decide/suspicion.js'
 import { makeTask, planTasks } from '../decide/tasks.js'
 import { Wholeness } from '../decide/wholeness.js'
 import type { Clean, Survey } from '../heal/survey.js'
 import { Holdings } from '../holdings.js'
-import type { Lack, ServerFacts, Suspicion, Tally, Task } from '../model.js'
-import { findCulprit } from '../redis/culprit.js'
+import type { Lack, Suspicion, Tally, Task } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
 import { keepMarks, markComplete, markLost, markReady, newEpoch, readEpoch, unmark } from '../redis/marks.js'
 import type { Emit } from '../report/events.js'
-import { dataLoss, driftEvents, Incident, joins } from './incident.js'
+import { driftEvents } from './incident.js'
+import { Losses } from './losses.js'
 
 /** What follows from a finding: work, and looks to be taken. `delay` in ms. */
 export interface Consequence {
@@ -31,27 +30,19 @@ function lookAt(scope: Suspicion['scope'], delay = 0): Consequence {
   return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, Date.now(), Date.now())], delay }
 }
 
-/** Healing into a Redis that evicts drives out other keys: wait between attempts, doubling, in ms; forget after a quiet while. */
-const EVICTION_DELAY = 1_000
-const EVICTION_DELAY_MAX = 60_000
-const EVICTION_FORGOTTEN = 300_000
-
 /**
- * What the daemon knows across lives: which symbols there are, what stood in Redis, what is not whole, and the incident that is open.
+ * What the daemon knows across lives: which symbols there are, what stood in Redis, what is not whole, and what was lost.
  * It turns the findings of surveys and heals into alerts, marks and further work; it touches no data itself.
  */
 export class Guard {
   readonly holdings = new Holdings()
   readonly wholeness = new Wholeness()
+  readonly losses: Losses
   symbols: readonly string[] = []
   private enabled: ReadonlySet<string> = new Set()
   private readonly names: readonly string[]
-  /** What Redis told about itself when everything was last whole, and when that was. */
-  private before: ServerFacts | undefined
-  private wholeAt: number | undefined
-  private incident: Incident | undefined
-  private incidents = 0
-  private evictions = { count: 0, at: 0 }
+  /** Symbols that were lost and healed, and that the scrub has not been to since. */
+  private readonly healed = new Set<string>()
   private epoch = ''
   /** Since when the epoch stands for everything being whole; undefined while something is not. */
   private completeSince: number | undefined
@@ -62,6 +53,7 @@ export class Guard {
     private readonly emit: Emit,
   ) {
     this.names = datasets.map(({ name }) => name)
+    this.losses = new Losses(this.holdings, emit)
   }
 
   isEnabled(symbol: string): boolean {
@@ -72,11 +64,6 @@ export class Guard {
   isExpected(key: string): boolean {
     const owner = this.holdings.ownerOf(key)
     return owner !== undefined && !this.wholeness.isOpen(owner.symbol, owner.dataset)
-  }
-
-  /** When everything was last seen whole, in epoch ms. */
-  get lastWholeAt(): number | undefined {
-    return this.wholeAt
   }
 
   /** True if everything was known to be whole, and marked so, at `time` and ever since. */
@@ -90,9 +77,16 @@ export class Guard {
     for (const symbol of this.symbols) this.wholeness.doubt(symbol, this.names)
   }
 
-  /** The process that was last seen whole. */
-  get lastRunId(): string | undefined {
-    return this.before?.runId
+  /** True if the scrub has somewhere to go first. */
+  get hasHealed(): boolean {
+    return this.healed.size > 0
+  }
+
+  /** Takes out some symbols that were healed by a quick look, which may have missed a value written long ago. */
+  takeHealed(count: number): string[] {
+    const some = [...this.healed].slice(0, count)
+    for (const symbol of some) this.healed.delete(symbol)
+    return some.filter((symbol) => this.enabled.has(symbol))
   }
 
   /** Begins a life: until it has been looked at nothing is known to be whole, and the marks of another process come down. */
@@ -101,12 +95,6 @@ export class Guard {
     this.epoch = (await readEpoch(probe)) ?? newEpoch(facts.runId)
     this.watching = false
     this.doubtAll()
-  }
-
-  /** Notes a poll that found nothing missing. */
-  sawWhole(facts: ServerFacts): void {
-    this.before = facts
-    this.wholeAt = facts.at
   }
 
   /** Takes in the current list of symbols; new ones are restored, others forgotten, with their keys left alone. */
@@ -119,7 +107,7 @@ export class Guard {
     for (const symbol of removed) {
       this.holdings.forget(symbol)
       this.wholeness.forget(symbol)
-      this.incident?.forget(symbol)
+      this.losses.incident?.forget(symbol)
     }
     for (const symbol of added) this.wholeness.doubt(symbol, this.names)
     if (first) return NOTHING_FOLLOWS
@@ -140,68 +128,38 @@ export class Guard {
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
     if (suspicion.scope === 'all') this.completeSince = undefined
-    let delay = 0
-    if (lacks.length > 0) {
-      for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
-      this.completeSince = undefined
-      const [now, marks] = await Promise.all([
-        readFacts(life.probe),
-        settled(markLost(life.probe, new Set(lacks.map(({ symbol }) => symbol)))),
-      ])
-      const lost = lacks.filter((lack) => !this.incident?.covers(lack) && this.isLost(lack, now))
-      if (lost.length > 0) delay = await this.alert(suspicion, lost, now, life.probe)
-      // A Redis that refuses every write is one more reason for the alert.
-      if (marks.status === 'rejected') throw marks.reason
-    }
-    const isLoss = (lack: Lack): boolean => this.incident?.covers(lack) ?? false
-    const drifted = lacks.filter((lack) => !isLoss(lack))
+    // A value that differs at one look only has most likely just changed in PostgreSQL: nothing to be alarmed or unready about.
+    const isMoving = (lack: Lack): boolean =>
+      lack.kind === 'differs' && !suspicion.signals.has('scrub') && !this.losses.isLost(lack, life.facts)
+    const standing = lacks.filter((lack) => !isMoving(lack))
+    const delay = standing.length > 0 ? await this.confirm(suspicion, standing, life) : 0
+    const isLoss = (lack: Lack): boolean => this.losses.covers(lack)
+    const drifted = standing.filter((lack) => !isLoss(lack))
     for (const event of driftEvents(drifted)) this.emit(event)
-    const losses = planTasks([...lacks.filter(isLoss), ...unseen], 'loss', suspicion.since)
-    const tasks = [...losses, ...planTasks(drifted, 'drift', suspicion.since)]
     const end = await this.finish(whole, life)
+    const tasks = [
+      ...planTasks([...standing.filter(isLoss), ...unseen], 'loss', suspicion.since),
+      ...planTasks(drifted, 'drift', suspicion.since),
+      ...planTasks(lacks.filter(isMoving), 'sync', Date.now()),
+    ]
     return { ...end, tasks, delay: Math.max(delay, end.delay) }
   }
 
-  /** A key that stood and is gone, one of another type, or anything lacking once Redis is another process. */
-  private isLost({ kind, key }: Lack, now: ServerFacts): boolean {
-    const firstLook = this.before === undefined
-    if (!firstLook && now.runId !== undefined && this.before?.runId !== now.runId) return true
-    if (kind === 'wrong_type') return true
-    return kind === 'missing' && (firstLook || this.holdings.ownerOf(key) !== undefined)
-  }
-
-  /** Opens an incident, or adds to the one that is open. Returns how long healing should wait, in ms. */
-  private async alert(
-    suspicion: Suspicion,
-    lost: readonly Lack[],
-    now: ServerFacts,
-    probe: Life['probe'],
-  ): Promise<number> {
-    const { before, incident: open } = this
-    // What is lost from here on was lost by this process, and by what it does from here on.
-    this.before = now
-    const gone = lost.filter(({ kind }) => kind === 'missing').length
-    const share = before === undefined ? 1 : gone / Math.max(1, this.holdings.size)
-    const cause = causeOf({ suspicion, before, now, lacks: lost, share })
-    const delay = cause === 'eviction' ? this.evictionDelay(now.at) : 0
-    if (open && joins(open, cause, suspicion)) {
-      open.take(lost)
-      return delay
-    }
-    const client = cause === 'flush' || cause === 'swapdb' ? await findCulprit(probe) : undefined
-    const incident = new Incident(++this.incidents, cause, suspicion, Date.now(), open?.ids ?? [])
-    incident.take(lost)
-    this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client }))
-    incident.take(open?.outstanding() ?? [])
-    this.incident = incident
+  /** Takes the marks of what is lacking down, and alerts if that is a new loss. Returns how long healing should wait, in ms. */
+  private async confirm(suspicion: Suspicion, lacks: readonly Lack[], { probe, facts }: Life): Promise<number> {
+    for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
+    this.completeSince = undefined
+    const lost = lacks.filter((lack) => !this.losses.covers(lack) && this.losses.isLost(lack, facts))
+    const [epoch, now, marks] = await Promise.all([
+      readEpoch(probe),
+      readFacts(probe),
+      settled(markLost(probe, new Set(lacks.map(({ symbol }) => symbol)))),
+    ])
+    const delay =
+      lost.length > 0 ? await this.losses.alert(suspicion, lost, { now, epochStands: epoch !== null }, probe) : 0
+    // A Redis that refuses every write is one more reason for the alert.
+    if (marks.status === 'rejected') throw marks.reason
     return delay
-  }
-
-  private evictionDelay(now: number): number {
-    const { count, at } = this.evictions
-    const again = now - at < EVICTION_FORGOTTEN ? count : 0
-    this.evictions = { count: again + 1, at: now }
-    return again === 0 ? 0 : Math.min(EVICTION_DELAY_MAX, EVICTION_DELAY * 2 ** Math.min(again - 1, 10))
   }
 
   /** Takes in datasets of symbols that a heal which began at `began` has verified; `entire` unless it was about some timeframes. */
@@ -211,7 +169,7 @@ export class Guard {
     began: number,
     life: Life,
   ): Promise<Consequence> {
-    if (items.some(({ symbol }) => this.incident?.symbols.has(symbol))) this.incident?.add(tally)
+    if (items.some(({ symbol }) => this.losses.incident?.symbols.has(symbol))) this.losses.incident?.add(tally)
     const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
     return this.finish(whole, life)
   }
@@ -220,7 +178,7 @@ export class Guard {
   private settle({ symbol, dataset, keys }: Clean, entire: boolean, began: number): boolean {
     this.holdings.record(symbol, dataset, keys, entire)
     const whole = entire && this.wholeness.settle(symbol, dataset, began)
-    if (!this.wholeness.isOpen(symbol, dataset)) this.incident?.settle(symbol, dataset)
+    if (!this.wholeness.isOpen(symbol, dataset)) this.losses.incident?.settle(symbol, dataset)
     return whole
   }
 
@@ -231,8 +189,8 @@ export class Guard {
       const unmarked = await markReady(life.probe, this.epoch, keys)
       for (const symbol of unmarked) this.wholeness.doubt(symbol, this.names)
       for (const symbol of whole) {
-        if (unmarked.includes(symbol) || !this.incident?.symbols.has(symbol)) continue
-        this.emit({ event: 'symbol_healed', incident: this.incident.id, symbol })
+        if (unmarked.includes(symbol) || !this.losses.incident?.symbols.has(symbol)) continue
+        this.emit({ event: 'symbol_healed', incident: this.losses.incident.id, symbol })
       }
       if (unmarked.length > 0) return lookAt(new Set(unmarked))
     }
@@ -241,8 +199,8 @@ export class Guard {
       this.doubtAll()
       return lookAt('all')
     }
-    const wait = this.incident?.isOver ? this.incident.quietIn(Date.now()) : 0
-    if (wait === 0) this.close()
+    const wait = this.losses.incident?.isOver ? this.losses.incident.quietIn(Date.now()) : 0
+    if (wait === 0) for (const symbol of this.losses.close()) this.healed.add(symbol)
     if (completes && !this.watching) {
       const { symbols, holdings } = this
       this.emit({ event: 'watching', run_id: life.facts.runId, symbols: symbols.length, keys: holdings.size })
@@ -251,17 +209,11 @@ export class Guard {
     return wait > 0 ? lookAt(new Set(), wait) : NOTHING_FOLLOWS
   }
 
-  private close(): void {
-    if (!this.incident?.isOver) return
-    this.emit(this.incident.healed())
-    this.incident = undefined
-  }
-
   /** Writes the epoch; false if a mark has gone meanwhile. */
   private async complete({ probe }: Life): Promise<boolean> {
     if (!(await markComplete(probe, this.epoch, this.symbols.length))) return false
     this.completeSince = Date.now()
-    this.sawWhole(await readFacts(probe))
+    this.losses.sawWhole(await readFacts(probe))
     return true
   }
 }

@@ -98,7 +98,7 @@ function begun(life: Life, { guard, rosters, server, config, conditions, emit }:
     await guard.enlist(await firstValueFrom(rosters), undefined)
     // Listen first, look then: what is lost between the two must not be missed.
     await enableSignals(life, server, config.watch.poll, conditions)
-    const previous = guard.lastRunId
+    const previous = guard.losses.lastRunId
     await guard.begin(life)
     const { runId, version } = life.facts
     const down = conditions.worked('redis')

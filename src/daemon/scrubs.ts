@@ -9,11 +9,13 @@ import type { LifeContext } from './life-context.js'
 
 /** Symbols in one step of the scrub. */
 const BATCH = 4
-/** The shortest pause between steps, in ms. */
+/** The shortest pause between steps, and the pause while there are symbols that were just healed; in ms. */
 const SHORTEST = 100
+const AFTER_HEAL = 1_000
 
 /**
- * Compares a few symbols at a time with PostgreSQL, value by value, so that all have had their turn in one scrub period. What is not
+ * Compares a few symbols at a time with PostgreSQL, value by value, so that all have had their turn in one scrub period; those that
+ * were lost and healed go first, since the heal's look is quick rather than thorough. What is not
  * known to be whole is left to the heal that works on it, or waits for a table or a permission.
  */
 export function scrubs(
@@ -21,19 +23,24 @@ export function scrubs(
   { guard, config, datasets, db, conditions, server, report }: LifeContext,
 ): Observable<() => Promise<Consequence>> {
   let turn = 0
+  const inTurn = (): readonly string[] => {
+    const symbols = guard.symbols.slice(turn, turn + BATCH)
+    turn = turn + BATCH >= guard.symbols.length ? 0 : turn + BATCH
+    return symbols
+  }
   const pause = (): Observable<number> => {
     const batches = Math.max(1, Math.ceil(guard.symbols.length / BATCH))
-    return timer(Math.max(SHORTEST, config.watch.scrub / batches))
+    const period = Math.max(SHORTEST, config.watch.scrub / batches)
+    return timer(guard.hasHealed ? Math.min(AFTER_HEAL, period) : period)
   }
   const one = async (signal: AbortSignal): Promise<() => Promise<Consequence>> => {
     const from = Date.now()
-    const symbols = guard.symbols.slice(turn, turn + BATCH)
-    turn = turn + BATCH >= guard.symbols.length ? 0 : turn + BATCH
+    const symbols = guard.hasHealed ? guard.takeHealed(BATCH) : inTurn()
     const began = guard.wholeness.now()
     const isWhole = (symbol: string, dataset: string): boolean => !guard.wholeness.isOpen(symbol, dataset)
     const found = await scrub(symbols, { datasets, sides: { db, redis: life.bulk, signal }, server }, isWhole)
     conditions.worked('scrub')
-    const suspicion = suspect('scrub', new Set(symbols), guard.lastWholeAt ?? from, Date.now())
+    const suspicion = suspect('scrub', new Set(symbols), guard.losses.lastWholeAt ?? from, Date.now())
     report.unseen(found.unseen)
     return () => guard.judge(suspicion, { ...found, unseen: [] }, began, life)
   }

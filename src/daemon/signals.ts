@@ -100,7 +100,7 @@ function suspicionOfPulse(
   server: string,
 ): Suspicion | undefined {
   if (facts.role === 'replica') throw redisTrouble(new Error('READONLY it has become a replica'), server)
-  const since = guard.lastWholeAt ?? from
+  const since = guard.losses.lastWholeAt ?? from
   // Only what was whole when the poll began, and still is as far as we know, can be missed at its end.
   const isWhole = guard.isWholeSince(from)
   if (isWhole && (epoch === null || ready < guard.symbols.length)) return suspect('poll', 'all', since, at)
@@ -108,6 +108,6 @@ function suspicionOfPulse(
   if (gone.length > 0) {
     return suspect('poll', new Set(gone.flatMap((key) => guard.holdings.ownerOf(key)?.symbol ?? [])), since, at)
   }
-  if (isWhole) guard.sawWhole(facts)
+  if (isWhole) guard.losses.sawWhole(facts)
   return undefined
 }

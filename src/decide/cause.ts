@@ -10,6 +10,8 @@ export interface Case {
   readonly lacks: readonly Pick<Lack, 'kind'>[]
   /** Keys that are gone as a share of those known, 0 to 1. */
   readonly share: number
+  /** True if the epoch, which dies with the data, is still there: another database was flushed. */
+  readonly epochStands: boolean
 }
 
 /** uptime_in_seconds is cut to whole seconds. */
@@ -41,16 +43,16 @@ function newProcess(before: ServerFacts, now: ServerFacts, share: number): Cause
   return isOther || lostItsFile ? 'replacement' : 'restart'
 }
 
-function sameProcess({ suspicion, share }: Case, before: ServerFacts, now: ServerFacts): Cause {
+function sameProcess({ suspicion, share, epochStands }: Case, before: ServerFacts, now: ServerFacts): Cause {
   const { signals, keyEvents } = suspicion
   const calls = callsSince(before, now)
   const flushed = signals.has('flush')
-  const wholesale = share >= 0.5 || flushed
+  const wholesale = !epochStands && (share >= 0.5 || flushed)
   if (wholesale && calls.flushall + calls.flushdb > 0) return 'flush'
   if (wholesale && calls.swapdb > 0) return 'swapdb'
   if (before.role !== now.role || wasReplica(before, now)) return 'failover'
   // Redis 8 counts a FLUSHALL only when its memory is freed, which may be later.
-  if (flushed && share >= 0.5) return 'flush'
+  if (flushed && wholesale) return 'flush'
   if (keyEvents['evicted'] || (now.evictedKeys ?? 0) > (before.evictedKeys ?? 0)) return 'eviction'
   if (Object.keys(keyEvents).length > 0) return 'deletion'
   if (flushed && !now.calls) return 'flush'

@@ -40,11 +40,20 @@ interface Story {
   keyEvents?: Record<string, number>
   lacks?: Case['lacks']
   share?: number
+  epochStands?: boolean
 }
 
-function tell({ now = SAME, signals = ['poll'], keyEvents = {}, lacks = GONE, share = 0, ...story }: Story): Cause {
+function tell({
+  now = SAME,
+  signals = ['poll'],
+  keyEvents = {},
+  lacks = GONE,
+  share = 0,
+  epochStands = false,
+  ...story
+}: Story): Cause {
   const before = 'before' in story ? story.before : BEFORE
-  return causeOf({ suspicion: { signals: new Set(signals), keyEvents }, before, now, lacks, share })
+  return causeOf({ suspicion: { signals: new Set(signals), keyEvents }, before, now, lacks, share, epochStands })
 }
 
 const GONE: Case['lacks'] = [{ kind: 'missing' }, { kind: 'missing' }]
@@ -58,6 +67,11 @@ describe('causeOf', () => {
   const stories: [string, Cause, Story][] = [
     ['a flush', 'flush', { now: calls({ flushall: 2 }), signals: ['flush'], share: 1 }],
     ['FLUSHDB', 'flush', { now: calls({ flushdb: 1 }), signals: ['flush'], share: 1 }],
+    [
+      'a key deleted while another database is flushed',
+      'deletion',
+      { now: calls({ flushdb: 1, del: 1 }), signals: ['flush'], epochStands: true },
+    ],
     ['a flush found by the poll', 'flush', { now: calls({ flushall: 2 }), share: 0.5 }],
     ['a flush seen where INFO is forbidden', 'flush', { before: MUTE, now: MUTE, signals: ['flush'], share: 1 }],
     ['a flush, healed in part before it was judged', 'flush', { now: calls({ flushall: 2 }), signals: ['flush'] }],
