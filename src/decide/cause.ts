@@ -52,7 +52,7 @@ function sameProcess({ suspicion, share, epochStands }: Case, before: ServerFact
   if (wholesale && calls.swapdb > 0) return 'swapdb'
   if (before.role !== now.role || wasReplica(before, now)) return 'failover'
   // Redis 8 counts a FLUSHALL only when its memory is freed, which may be later.
-  if (flushed && wholesale) return 'flush'
+  if (flushed && wholesale && share >= 0.5) return 'flush'
   if (keyEvents['evicted'] || (now.evictedKeys ?? 0) > (before.evictedKeys ?? 0)) return 'eviction'
   if (Object.keys(keyEvents).length > 0) return 'deletion'
   if (flushed && !now.calls) return 'flush'

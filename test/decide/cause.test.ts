@@ -70,7 +70,7 @@ describe('causeOf', () => {
     [
       'a key deleted while another database is flushed',
       'deletion',
-      { now: calls({ flushdb: 1, del: 1 }), signals: ['flush'], epochStands: true },
+      { now: calls({ flushdb: 1, del: 99 }), signals: ['flush'], epochStands: true },
     ],
     ['a flush found by the poll', 'flush', { now: calls({ flushall: 2 }), share: 0.5 }],
     ['a flush seen where INFO is forbidden', 'flush', { before: MUTE, now: MUTE, signals: ['flush'], share: 1 }],
