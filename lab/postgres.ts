@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDatabase, dropDatabase, runSql } from './databases.js'
 import { freePort } from './port.js'
-import { postgresPrograms, serverUser, type User } from './postgresPrograms.js'
+import { postgresPrograms, serverUser, type User } from './postgres-programs.js'
 import { endWith, ownFolder, removeFolder, Server } from './processes.js'
 
 const password = 'rekindle'

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { redisContainer } from './docker.js'
-import { findRedis } from './findRedis.js'
+import { findRedis } from './find-redis.js'
 import { freePort } from './port.js'
 import { endWith, ownFolder, removeFolder, Server } from './processes.js'
 

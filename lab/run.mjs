@@ -34,7 +34,7 @@ async function main([name, ...args]) {
     run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project])
   }
   if (name !== 'test' || !process.env.REKINDLE_TEST_REDIS_URL) {
-    const { installRedis } = await import('../.build/lab/installRedis.js')
+    const { installRedis } = await import('../.build/lab/install-redis.js')
     await installRedis()
   }
   process.exitCode = await runToTheEnd([...programs[name], ...args])

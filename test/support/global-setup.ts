@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from '../../lab/postgres.js'
 import { startRedis } from '../../lab/redis.js'
-import { borrowRedis } from './borrowedRedis.js'
+import { borrowRedis } from './borrowed-redis.js'
 
 declare module 'vitest' {
   interface ProvidedContext {

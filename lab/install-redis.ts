@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { dockerAnswers, redisImage } from './docker.js'
-import { findProgram, findRedis } from './findRedis.js'
+import { findProgram, findRedis } from './find-redis.js'
 import { startRedis } from './redis.js'
 
 // Debian starts a server as soon as it is installed, and at every boot; nobody asked for that here.
