@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -26,6 +27,13 @@ export interface Memory {
   readonly peak: number
 }
 
+/** What a command came to. */
+export interface Ran {
+  readonly status: number
+  /** What it printed, errors too. */
+  readonly text: string
+}
+
 /** Rekindle as its users run it: the built program in a process of its own, a configuration file, and its log on stdout. */
 export class Daemon {
   private readonly waiting = new Set<{ event: string; resolve(line: LogLine): void; reject(error: Error): void }>()
@@ -51,8 +59,8 @@ export class Daemon {
     const config = join(dir, 'rekindle.yaml')
     writeFileSync(config, JSON.stringify(configOf(options)))
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OVERRIDES.has(name)))
-    const applied = spawnSync(process.execPath, [program, 'triggers', '--apply', '--config', config], { env })
-    if (applied.status !== 0) throw new Error(`rekindle triggers --apply failed: ${applied.stderr}`)
+    const applied = await run(['triggers', '--apply', '--config', config], env)
+    if (applied.status !== 0) throw new Error(`rekindle triggers --apply failed: ${applied.text}`)
     const began = performance.now()
     const child = spawn(process.execPath, [program, 'watch', '--config', config], {
       env,
@@ -85,6 +93,12 @@ export class Daemon {
       }
       this.waiting.add(waiter)
     })
+  }
+
+  /** Compares all of Redis with PostgreSQL by `rekindle verify` on these servers; its exit status and what it printed. */
+  verify(redisUrl: string, databaseUrl: string): Promise<Ran> {
+    const env = { ...process.env, REDIS_URL: redisUrl, DATABASE_URL: databaseUrl }
+    return run(['verify', '--config', join(this.dir, 'rekindle.yaml')], env)
   }
 
   /** Undefined where the system has no /proc. */
@@ -123,6 +137,15 @@ export class Daemon {
     const entry = JSON.parse(line) as LogLine
     for (const waiter of this.waiting) if (waiter.event === entry.event) waiter.resolve(entry)
   }
+}
+
+/** Runs a command to its end. */
+async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
+  const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const chunks: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status: status ?? 1, text: Buffer.concat(chunks).toString().trim() }
 }
 
 /** Variables that would win over the configuration file. */

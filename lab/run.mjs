@@ -11,10 +11,11 @@ const programs = {
   demo: [process.execPath, '.build/demo/main.js'],
   test: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'],
   bench: [process.execPath, '.build/bench/main.js'],
+  soak: [process.execPath, '.build/bench/soak.js'],
 }
 
 async function main([name, ...args]) {
-  if (!Object.hasOwn(programs, name)) fail('usage: node lab/run.mjs demo|test|bench [arguments]', 2)
+  if (!Object.hasOwn(programs, name)) fail('usage: node lab/run.mjs demo|test|bench|soak [arguments]', 2)
   process.chdir(root)
   // npm lives beside node, also where that folder is not on PATH.
   process.env.PATH = [process.env.PATH, dirname(process.execPath)].filter(Boolean).join(delimiter)
