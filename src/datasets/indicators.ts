@@ -27,10 +27,24 @@ const BATCH = 100
 
 /**
  * Sets fields that still are what was seen: a live worker's newer value stands. KEYS: hash; ARGV: field, seen value with '=' before
- * it or '' for an absent field, new value, and so on.
+ * it or '' for an absent field, new value, and so on. A hash that is not there is filled by one HSET.
  */
 const PUT = `
 local replies = {}
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  local fields = {}
+  for i = 1, #ARGV, 3 do
+    if ARGV[i + 1] == '' then
+      fields[#fields + 1] = ARGV[i]
+      fields[#fields + 1] = ARGV[i + 2]
+      replies[#replies + 1] = 1
+    else
+      replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
+    end
+  end
+  if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
+  return replies
+end
 for i = 1, #ARGV, 3 do
   local here = redis.call('HGET', KEYS[1], ARGV[i])
   if (here and '=' .. here or '') == ARGV[i + 1] then

@@ -4,9 +4,9 @@ import { lanes } from '../flow/lanes.js'
 import type { Task } from '../model.js'
 import { type HealContext, healTasks, type Outcome } from './heal-tasks.js'
 
-/** Symbols healed in one batch, and batches under way at once. */
-const BATCH = 16
-const CONCURRENCY = 3
+/** Symbols healed in one batch, and batches under way at once: while one waits for PostgreSQL, others keep Redis busy. */
+const BATCH = 17
+const CONCURRENCY = 4
 
 /** Heals tasks in single file per symbol, the datasets of the lowest rank first; `now` numbers the work, as {@link Outcome.began}. */
 export function healLanes(context: HealContext, now: () => number): OperatorFunction<Task, Outcome> {

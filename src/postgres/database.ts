@@ -11,7 +11,7 @@ export interface Database {
 const CONNECT_TIMEOUT = 5_000
 const STATEMENT_TIMEOUT = 60_000
 const QUERY_TIMEOUT = 65_000
-const POOL_SIZE = 4
+const POOL_SIZE = 5
 
 /** Connection settings shared by the pool and the listener. `sslmode` means what it means to libpq. */
 export function clientConfig(url: string): pg.ClientConfig {
