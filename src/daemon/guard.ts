@@ -2,6 +2,7 @@ import type { Dataset } from '../datasets/dataset.js'
 import { compareRosters } from '../decide/roster.js'
 import { suspect } from '../decide/suspicion.js'
 import { makeTask, planTasks } from '../decide/tasks.js'
+import { Underway } from '../decide/underway.js'
 import { Wholeness } from '../decide/wholeness.js'
 import type { Clean, Survey } from '../heal/survey.js'
 import { Holdings } from '../holdings.js'
@@ -38,6 +39,7 @@ export class Guard {
   readonly holdings = new Holdings()
   readonly wholeness = new Wholeness()
   readonly losses: Losses
+  private readonly underway = new Underway()
   symbols: readonly string[] = []
   private enabled: ReadonlySet<string> = new Set()
   private readonly names: readonly string[]
@@ -75,6 +77,7 @@ export class Guard {
   doubtAll(): void {
     this.completeSince = undefined
     for (const symbol of this.symbols) this.wholeness.doubt(symbol, this.names)
+    this.underway.clear()
   }
 
   /** True if the scrub has somewhere to go first. */
@@ -108,6 +111,7 @@ export class Guard {
       this.holdings.forget(symbol)
       this.wholeness.forget(symbol)
       this.losses.incident?.forget(symbol)
+      this.underway.forget(symbol)
     }
     for (const symbol of added) this.wholeness.doubt(symbol, this.names)
     if (first) return NOTHING_FOLLOWS
@@ -131,17 +135,19 @@ export class Guard {
     // A value that differs at one look only has most likely just changed in PostgreSQL: nothing to be alarmed or unready about.
     const isMoving = (lack: Lack): boolean =>
       lack.kind === 'differs' && !suspicion.signals.has('scrub') && !this.losses.isLost(lack, life.facts)
-    const standing = lacks.filter((lack) => !isMoving(lack))
+    const isKnown = ({ symbol, dataset }: Pick<Lack, 'symbol' | 'dataset'>): boolean =>
+      this.underway.has(symbol, dataset)
+    const standing = lacks.filter((lack) => !isMoving(lack) && !(isKnown(lack) && this.losses.covers(lack)))
     const delay = standing.length > 0 ? await this.confirm(suspicion, standing, life) : 0
     const isLoss = (lack: Lack): boolean => this.losses.covers(lack)
     const drifted = standing.filter((lack) => !isLoss(lack))
     for (const event of driftEvents(drifted)) this.emit(event)
     const end = await this.finish(whole, life)
-    const tasks = [
-      ...planTasks([...standing.filter(isLoss), ...unseen], 'loss', suspicion.since),
-      ...planTasks(drifted, 'drift', suspicion.since),
-      ...planTasks(lacks.filter(isMoving), 'sync', Date.now()),
-    ]
+    const { since } = suspicion
+    const unplanned = [...standing.filter(isLoss), ...unseen.filter((item) => !isKnown(item))]
+    const repairs = [...planTasks(unplanned, 'loss', since), ...planTasks(drifted, 'drift', since)]
+    for (const { symbol, dataset } of repairs) this.underway.add(symbol, dataset)
+    const tasks = [...repairs, ...planTasks(lacks.filter(isMoving), 'sync', Date.now())]
     return { ...end, tasks, delay: Math.max(delay, end.delay) }
   }
 
@@ -170,6 +176,7 @@ export class Guard {
     life: Life,
   ): Promise<Consequence> {
     if (items.some(({ symbol }) => this.losses.incident?.symbols.has(symbol))) this.losses.incident?.add(tally)
+    for (const { symbol, dataset, entire } of items) if (entire) this.underway.done(symbol, dataset)
     const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
     return this.finish(whole, life)
   }
