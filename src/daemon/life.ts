@@ -35,6 +35,7 @@ import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { DatedChange } from './changes.js'
 import type { Consequence } from './guard.js'
 import type { LifeContext } from './life-context.js'
+import { Retries } from './retries.js'
 import { scrubs } from './scrubs.js'
 import { enableSignals, watchSignals } from './signals.js'
 
@@ -50,6 +51,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const { guard, server } = context
   const tasks = new Subject<Task>()
   const looks = new Subject<Suspicion>()
+  const retries = new Retries()
   // Until the first survey is judged, a change must not fill in what the survey is about to miss.
   const judged = new ReplaySubject<void>(1)
   const changes = context.changes.pipe(
@@ -63,7 +65,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const steps = defer(() =>
     merge(
       surveys(merge(looks, of(firstLook(life)), watchSignals(life, context)), judged, life, context),
-      heals(merge(tasks, changes.pipe(mergeMap((change) => tasksOf(change, context)))), life, context),
+      heals(merge(tasks, changes.pipe(mergeMap((change) => tasksOf(change, context)))), retries, life, context),
       context.rosters.pipe(
         map(
           (symbols): Step =>
@@ -78,7 +80,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
     takenIn(context),
     delayWhen(({ delay }) => (delay > 0 ? race(timer(delay), context.recoveries.pipe(take(1))) : of(0))),
     tap(({ tasks: more, suspicions }) => {
-      for (const task of more) tasks.next(task)
+      for (const task of more) tasks.next(task.attempt > 0 ? retries.take(task) : task)
       for (const suspicion of suspicions) looks.next(suspicion)
     }),
     ignoreElements(),
@@ -152,7 +154,7 @@ function surveys(
   )
 }
 
-function heals(tasks: Observable<Task>, life: Life, context: LifeContext): Observable<Step> {
+function heals(tasks: Observable<Task>, retries: Retries, life: Life, context: LifeContext): Observable<Step> {
   const { guard } = context
   return tasks.pipe(
     filter(({ symbol }) => guard.isEnabled(symbol)),
@@ -160,7 +162,7 @@ function heals(tasks: Observable<Task>, life: Life, context: LifeContext): Obser
     map(
       (outcome): Step =>
         () =>
-          takeIn(outcome, life, context),
+          takeIn(outcome, retries, life, context),
     ),
   )
 }
@@ -188,14 +190,23 @@ function takenIn({ guard, server, conditions }: LifeContext): OperatorFunction<S
 }
 
 /** Takes in what a batch of tasks came to; what failed is tried again, for ever. */
-async function takeIn(outcome: Outcome, life: Life, { guard, server, report }: LifeContext): Promise<Consequence> {
+async function takeIn(
+  outcome: Outcome,
+  retries: Retries,
+  life: Life,
+  { guard, server, report }: LifeContext,
+): Promise<Consequence> {
   const { tasks, result, began, entire } = outcome
   if (result instanceof Trouble) {
     if (endsLife(result)) life.fail(redisTrouble(result, server))
     report.failed(outcome, result)
     const alone = result.code === 'unexpected' || result.code === 'not_whole'
-    const retries = tasks.map((task) => ({ ...task, attempt: task.attempt + 1, alone: task.alone || alone }))
-    return { tasks: retries, suspicions: [], delay: retryDelay(Math.min(...tasks.map(({ attempt }) => attempt))) }
+    const failed = tasks.map((task) => ({ ...task, attempt: task.attempt + 1, alone: task.alone || alone }))
+    return {
+      tasks: retries.add(failed),
+      suspicions: [],
+      delay: retryDelay(Math.min(...tasks.map(({ attempt }) => attempt))),
+    }
   }
   report.healed(outcome, result)
   const keys = new Map<string, string[]>(tasks.map(({ symbol }) => [symbol, []]))
