@@ -4,6 +4,7 @@ import { expect, inject } from 'vitest'
 import { createMarket, type MarketOptions } from '../../lab/market.js'
 import { type Config, configSchema } from '../../src/config/schema.js'
 import { guardRedis } from '../../src/daemon/daemon.js'
+import type { Cause } from '../../src/model.js'
 import { installSql } from '../../src/postgres/triggers.js'
 import type { LogEvent } from '../../src/report/events.js'
 import { type Layout, type TestDatabase, until, useDatabase } from './servers.js'
@@ -227,4 +228,17 @@ export async function untilWhole(...args: Parameters<typeof expectWhole>): Promi
     )
   // What differs is told by the comparison itself.
   await until(isWhole, { timeout: 15_000 }).catch(() => expectWhole(...args))
+}
+
+/** The alert and the end of one incident, which must be the only one. */
+export async function oneIncident(
+  daemon: RunningDaemon,
+  cause: Cause,
+): Promise<{ loss: EventOf<'data_loss'>; healed: EventOf<'healed'> }> {
+  const loss = await daemon.next('data_loss')
+  expect(loss).toMatchObject({ cause })
+  const healed = await daemon.next('healed')
+  expect(healed).toMatchObject({ cause, incident: loss.incident, supersedes: [] })
+  expect(healed.time_to_heal_ms).toBeGreaterThanOrEqual(loss.time_to_detect_ms)
+  return { loss, healed }
 }
