@@ -42,23 +42,25 @@ export function createCommands(wanted: SeriesWanted): Command[] {
   return [create, ...fillCommands(wanted)]
 }
 
-/** The commands that give a series that exists what it lacks, keeping its own labels. */
+/** The command, if one is needed, that gives a series somebody else has made our policy and our labels beside its own. */
+export function adoptCommands(wanted: SeriesWanted, facts: SeriesFacts): Command[] {
+  const ours = legalLabels(wanted)
+  const policyIsOurs = facts.duplicatePolicy?.toLowerCase() === 'last' && !facts.ignoresSimilar
+  if (policyIsOurs && [...ours].every(([label, value]) => facts.labels.get(label) === value)) return []
+  const policy = ['DUPLICATE_POLICY', 'LAST', ...(facts.ignoresSimilar ? ['IGNORE', 0, 0] : [])]
+  // TS.ALTER replaces all labels, so those that the series has are repeated.
+  const labels = [...new Map([...facts.labels, ...ours])].flat()
+  return [encode('TS.ALTER', wanted.key, ...policy, ...(labels.length > 0 ? ['LABELS', ...labels] : []))]
+}
+
+/** The commands that give a series that exists what it lacks. */
 export function extendCommands(
   wanted: SeriesWanted,
   { missing, differing }: Difference,
   held: ReadonlyMap<string, string>,
   facts: SeriesFacts,
 ): Command[] {
-  const commands: Command[] = []
-  const ours = legalLabels(wanted)
-  const policyIsOurs = facts.duplicatePolicy?.toLowerCase() === 'last' && !facts.ignoresSimilar
-  if (!policyIsOurs || [...ours].some(([label, value]) => facts.labels.get(label) !== value)) {
-    const policy = ['DUPLICATE_POLICY', 'LAST', ...(facts.ignoresSimilar ? ['IGNORE', 0, 0] : [])]
-    // TS.ALTER replaces all labels, so those of the worker that made the series are repeated.
-    const labels = [...new Map([...facts.labels, ...ours])].flat()
-    commands.push(encode('TS.ALTER', wanted.key, ...policy, ...(labels.length > 0 ? ['LABELS', ...labels] : [])))
-  }
-  commands.push(...patchCommands(wanted, missing))
+  const commands = [...adoptCommands(wanted, facts), ...patchCommands(wanted, missing)]
   for (let i = 0; i < differing.length; i += REWRITE_BATCH) {
     const args = differing.slice(i, i + REWRITE_BATCH).flatMap((at) => {
       const time = wanted.times[at] as string

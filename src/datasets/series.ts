@@ -6,7 +6,7 @@ import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, Reading } from './dataset.js'
-import { createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
+import { adoptCommands, createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
 import { bytesOf, SeriesWanted, splitText } from './series-wanted.js'
 import { countWritten, SUPERSEDED } from './written.js'
 
@@ -19,6 +19,8 @@ export interface SeriesFinding extends Finding<SeriesWanted> {
   }
 }
 
+/** TS.CREATE's answer if a live worker was faster. */
+const EXISTS = /key already exists/
 /** A bucket wider than time itself: an aggregation over it yields one number for the whole range. */
 const ONE_BUCKET = Number.MAX_SAFE_INTEGER
 
@@ -58,7 +60,13 @@ export function seriesDataset(
         redis,
         lacking.flatMap((finding) => writeCommands(finding, replace)),
       )
-      const { written, superseded } = countWritten(replies, { superseded: FASTER, harmless: /key already exists/ })
+      const { written, superseded } = countWritten(replies, { superseded: FASTER, harmless: EXISTS })
+      if (replies.some((reply) => isErrorReply(reply) && EXISTS.test(reply.message))) {
+        await adopt(
+          redis,
+          lacking.flatMap(({ wanted, repair }) => (repair ? [] : [wanted])),
+        )
+      }
       return { ...NOTHING, keys: lacking.length, samples: written, superseded }
     },
   }
@@ -195,6 +203,16 @@ function withoutExpired(difference: Difference, { times }: SeriesWanted, { reten
   if (retention === 0) return difference
   const oldest = Math.max(last, Number(times.at(-1))) - retention
   return { ...difference, missing: difference.missing.filter((i) => Number(times[i]) >= oldest) }
+}
+
+/** Gives our policy and labels to series that a live worker made between our look and our TS.CREATE. */
+async function adopt(redis: Wire, wanted: readonly SeriesWanted[]): Promise<void> {
+  const facts = await exchange(
+    redis,
+    wanted.map(({ key }) => encode('TS.INFO', key)),
+  )
+  const commands = wanted.flatMap((item, i) => adoptCommands(item, readFacts(facts[i] as Reply)))
+  for (const reply of await exchange(redis, commands)) if (isErrorReply(reply)) throw reply
 }
 
 function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean): Command[] {

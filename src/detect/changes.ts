@@ -40,6 +40,8 @@ export function listen({ url, server, channel, beat = BEAT, limit = LIMIT }: Lis
       serialize: String,
     })
     const fail = (error: unknown): void => out.error(postgresTrouble(error, server))
+    // pg-listen reports a lost connection by its own attempt, that we forbid, to make another.
+    const lost = (): void => fail(new Error('the connection that listens was lost'))
     const giveUp = (): NodeJS.Timeout => setTimeout(() => fail(new Error(DEAF)), limit)
     let next: NodeJS.Timeout | undefined
     let patience = giveUp()
@@ -58,7 +60,7 @@ export function listen({ url, server, channel, beat = BEAT, limit = LIMIT }: Lis
       if (!listening) out.next({ kind: 'listening' })
       listening = true
     }
-    subscriber.events.on('error', fail)
+    subscriber.events.on('error', lost)
     subscriber.notifications.on(channel, (payload: unknown) => {
       const announcement = parseAnnouncement(String(payload ?? ''))
       if (!announcement) out.next({ kind: 'foreign', payload: String(payload ?? '').slice(0, 100) })

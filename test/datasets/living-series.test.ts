@@ -36,6 +36,15 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       expect((await values()).at(-1)).toBe(777)
     })
 
+    it('takes over a series that was made since the look', async () => {
+      await write(3)
+      const { findings } = await look(candles, sides, ['A'])
+      await redis('TS.CREATE', CLOSE, 'DUPLICATE_POLICY', 'BLOCK', 'LABELS', 'owner', 'worker')
+      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ samples: 15, superseded: 0 })
+      expect(await labels()).toEqual({ owner: 'worker', symbol: 'A', timeframe: 'm1', column: 'close' })
+      expect((await info())['duplicatePolicy']).toBe('last')
+    })
+
     it('lets it stand in a series that was there before', async () => {
       await write(3)
       await fill(candles, sides, ['A'])
