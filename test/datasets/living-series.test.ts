@@ -90,7 +90,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       await redis('TS.CREATE', CLOSE, 'LABELS', 'owner', 'worker')
       await candles.write(sides.wire, findings, true)
       expect(await values()).toEqual([150, 151.5, 153])
-      expect(await labels()).toEqual({ owner: 'worker' })
+      expect(await labels()).toEqual({ owner: 'worker', symbol: 'A', timeframe: 'm1', column: 'close' })
     })
 
     it('rejects where a series vanishes between look and write, and goes on the next time', async () => {
