@@ -1,6 +1,5 @@
 import {
   defer,
-  EMPTY,
   filter,
   finalize,
   ignoreElements,
@@ -97,15 +96,15 @@ function watched(db: Database, conditions: Conditions, onRecovery: () => void): 
   }
 }
 
-/** Emits the enabled symbols at the start and whenever the list may have changed; what cannot be read changes nothing. */
+/** Emits the enabled symbols whenever changes tell that the list may be another, as they do first of all; what cannot be read changes nothing. */
 function watchRosters(
   changes: Observable<DatedChange>,
   config: Config,
   db: Database,
   conditions: Conditions,
 ): Observable<readonly string[]> {
-  const occasions = merge(EMPTY, changes.pipe(filter(({ dataset }) => dataset === 'symbols')))
-  return occasions.pipe(
+  return changes.pipe(
+    filter(({ dataset }) => dataset === 'symbols'),
     latest(
       (_, newer) => newer,
       async () => {

@@ -92,9 +92,15 @@ export class Guard {
     return some.filter((symbol) => this.enabled.has(symbol))
   }
 
-  /** Begins a life: until it has been looked at nothing is known to be whole, and the marks of another process come down. */
-  async begin({ probe, facts }: Life): Promise<void> {
-    await keepMarks(probe, facts.runId, this.enabled)
+  /** Takes down the marks of another process, and whatever else stands in their place. */
+  async takeDown({ probe, facts }: Life): Promise<void> {
+    await keepMarks(probe, facts.runId, this.symbols.length > 0 ? this.enabled : undefined)
+  }
+
+  /** Begins a life: until it has been looked at, nothing is known to be whole. */
+  async begin(life: Life): Promise<void> {
+    const { probe, facts } = life
+    await this.takeDown(life)
     this.epoch = (await readEpoch(probe)) ?? newEpoch(facts.runId)
     this.watching = false
     this.doubtAll()

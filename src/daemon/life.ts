@@ -31,6 +31,7 @@ import type { Outcome } from '../heal/heal-tasks.js'
 import { survey } from '../heal/survey.js'
 import type { Suspicion, Task } from '../model.js'
 import type { Life } from '../redis/life.js'
+import { isWrongType } from '../redis/marks.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { DatedChange } from './changes.js'
 import type { Consequence } from './guard.js'
@@ -77,7 +78,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
     ),
   )
   const work = steps.pipe(
-    takenIn(context),
+    takenIn(life, context),
     delayWhen(({ delay }) => (delay > 0 ? race(timer(delay), context.recoveries.pipe(take(1))) : of(0))),
     tap(({ tasks: more, suspicions }) => {
       for (const task of more) tasks.next(task.attempt > 0 ? retries.take(task) : task)
@@ -96,10 +97,14 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
 
 /** Emits once the life can be worked with: signals are on, and the marks are those of this process. */
 function begun(life: Life, { guard, rosters, server, config, conditions, emit }: LifeContext): Observable<void> {
+  let enabled = false
   return defer(async () => {
+    // What another process left must not be believed for as long as PostgreSQL is away.
+    await guard.takeDown(life)
     await guard.enlist(await firstValueFrom(rosters), undefined)
     // Listen first, look then: what is lost between the two must not be missed.
-    await enableSignals(life, server, config.watch.poll, conditions)
+    if (!enabled) await enableSignals(life, server, config.watch.poll, conditions)
+    enabled = true
     const previous = guard.losses.lastRunId
     await guard.begin(life)
     const { runId, version } = life.facts
@@ -168,7 +173,7 @@ function heals(tasks: Observable<Task>, retries: Retries, life: Life, context: L
 }
 
 /** Runs the steps one at a time. After trouble that passes: trusts nothing, and looks at everything again in a while. */
-function takenIn({ guard, server, conditions }: LifeContext): OperatorFunction<Step, Consequence> {
+function takenIn(life: Life, { guard, server, conditions }: LifeContext): OperatorFunction<Step, Consequence> {
   let failures = 0
   return concatMap(async (step) => {
     try {
@@ -181,6 +186,7 @@ function takenIn({ guard, server, conditions }: LifeContext): OperatorFunction<S
       // A life that is over is left to its end.
       if (endsLife(trouble)) throw trouble
       conditions.failed('healing', trouble)
+      if (isWrongType(error)) await guard.takeDown(life).catch(() => undefined)
       guard.doubtAll()
       const now = Date.now()
       const delay = Math.min(LOOK_AGAIN_LAST, LOOK_AGAIN * 2 ** failures++)

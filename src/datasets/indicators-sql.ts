@@ -1,7 +1,7 @@
 import type { IndicatorsConfig } from '../config/schema.js'
 import { quoteIdent, quoteTable } from '../postgres/identifiers.js'
 
-/** How many of an instance's newest rows the quick look reads: a parameter not among them is found by the thorough one. */
+/** How many of an instance's newest rows the quick look reads. */
 const NEWEST_ROWS = 32
 
 /**
@@ -15,7 +15,7 @@ const NEWEST = `LIMIT (SELECT ${NEWEST_ROWS})`
  * Rows: symbol, timeframe, param, value (text), oldest first.
  *
  * At 3.4 million rows DISTINCT ON over the table takes 4 s. The quick form reads the end of each instance in the unique index (25 ms),
- * and cannot see a parameter last written further back. The thorough one, for the scrub and verify, reads the whole index (600 ms).
+ * and cannot see a parameter last written further back. The thorough one reads the whole index (600 ms).
  */
 export function newestSql(config: IndicatorsConfig, thorough: boolean): string {
   const { i } = names(config)
@@ -24,7 +24,7 @@ export function newestSql(config: IndicatorsConfig, thorough: boolean): string {
     FROM ${quoteTable(config.instances)} AS i
     CROSS JOIN LATERAL (${thorough ? newestOfAll(config) : newestOfLast(config)}) AS newest
     WHERE ${i('enabled')} AND ${i('symbol')} = ANY ($1) AND ($2::text[] IS NULL OR ${i('timeframe')} = ANY ($2))
-    ORDER BY newest.time, ${i('id')}`
+    ORDER BY newest.time, ${i('id')}, newest.param`
 }
 
 function newestOfLast(config: IndicatorsConfig): string {

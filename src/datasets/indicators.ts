@@ -2,11 +2,10 @@ import type { IndicatorsConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
 import { sameNumber } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
-import type { Database } from '../postgres/database.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
-import type { Dataset, Finding, Reading, ReadOptions, Wanted } from './dataset.js'
-import { newestSql } from './indicators-sql.js'
+import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
+import { type NewestRow, NewestValues } from './newest-values.js'
 import { countWritten, SUPERSEDED } from './written.js'
 
 /** The newest indicator values of one symbol and timeframe, as one hash: field = parameter name, value = the double's shortest text. */
@@ -19,8 +18,6 @@ export interface HashFinding extends Finding<HashWanted> {
   /** Field -> what it was seen to hold, `undefined` for nothing. Only fields that need writing. */
   readonly changes: ReadonlyMap<string, string | undefined>
 }
-
-type Row = { symbol: string; timeframe: string; param: string; value: string | null }
 
 /** Changes in one script call. */
 const BATCH = 100
@@ -58,11 +55,12 @@ return replies`
 /** Indicators: the newest value of each parameter of each enabled instance. */
 export function indicatorsDataset(config: IndicatorsConfig, rank: number): Dataset<HashWanted, HashFinding> {
   const name = 'indicators'
+  const newest = new NewestValues(config)
   return {
     name,
     rank,
     async read(db, symbols, options) {
-      return wantedHashes(config, await readNewest(db, config, symbols, options))
+      return wantedHashes(config, await newest.read(db, symbols, options))
     },
     async compare(redis, wanted) {
       const replies = await exchange(
@@ -83,20 +81,8 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
   }
 }
 
-function readNewest(
-  db: Database,
-  config: IndicatorsConfig,
-  symbols: readonly string[],
-  { thorough, timeframes }: ReadOptions,
-): Promise<Row[]> {
-  return db.query<Row>(newestSql(config, thorough), [symbols, timeframes ? [...timeframes] : null], {
-    'indicators.instances': config.instances,
-    'indicators.values': config.values,
-  })
-}
-
 /** Rows, oldest first -> one hash a symbol and timeframe. Where two instances name the same parameter, the newer value counts. */
-function wantedHashes(config: IndicatorsConfig, rows: readonly Row[]): Reading<HashWanted> {
+function wantedHashes(config: IndicatorsConfig, rows: readonly NewestRow[]): Reading<HashWanted> {
   const hashes = new Map<string, { symbol: string; timeframe: string; fields: Map<string, string> }>()
   const leftOut = new Map<string, number>()
   for (const { symbol, timeframe, param, value } of rows) {
@@ -141,7 +127,10 @@ function compareHash(dataset: string, wanted: HashWanted, reply: Reply | Error):
   const orphans = [...held.keys()].filter((field) => !fields.has(field))
   if (changes.size === 0) return { wanted, lack: undefined, orphans, changes }
   const kind = held.size === 0 ? 'missing' : missing > 0 ? 'hole' : 'differs'
-  const picture = [...changes].map(([field, there]) => `${field}=${there}>${fields.get(field)}`).join(' ')
+  const picture = [...changes]
+    .map(([field, there]) => `${field}=${there}>${fields.get(field)}`)
+    .sort()
+    .join(' ')
   return { wanted, lack: { ...lack(kind, missing, changes.size - missing), picture }, orphans, changes }
 }
 

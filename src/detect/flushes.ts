@@ -6,10 +6,13 @@ import { ask } from '../redis/wire.js'
 const CHANNEL = '__redis__:invalidate'
 
 /** Asks Redis to announce flushes to the subscriber of this life. Rejects if client tracking is not to be had. */
-export async function trackFlushes({ probe, ears }: Pick<Life, 'probe' | 'ears'>): Promise<void> {
-  const id = Number(await ears.client('ID'))
+export async function trackFlushes({
+  probe,
+  ears,
+  earsId = 0,
+}: Pick<Life, 'probe' | 'ears' | 'earsId'>): Promise<void> {
   await ears.subscribe(CHANNEL)
-  await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', EPOCH, 'NOLOOP')
+  await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', 'PREFIX', EPOCH, 'NOLOOP')
 }
 
 /**

@@ -19,6 +19,8 @@ export interface Life {
   readonly bulk: Wire
   /** The subscriber: flush signals and key events. */
   readonly ears: Redis
+  /** The subscriber's client id, if the server tells; a subscriber can no longer ask. */
+  readonly earsId: number | undefined
   /** When Redis accepted our first command, in epoch ms. */
   readonly since: number
   /** Ends the life: it has failed in a way that only a new one can mend. */
@@ -74,6 +76,7 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
     const since = Date.now()
     const facts = await usableFacts(probe, server, onWaiting, signal)
     const [bulk, ears] = await Promise.all([openWire('rekindle-bulk'), openEars()])
+    const earsId = await ears.client('ID').catch(() => undefined)
     let fail: (trouble: Trouble) => void = () => undefined
     const ended = new Promise<never>((_, reject) => {
       fail = reject
@@ -83,7 +86,7 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
     })
     // Whoever holds the life listens to `ended`; if it fails before that, somebody must.
     ended.catch(() => undefined)
-    return { life: { facts, database: probe.database, probe, bulk, ears, since, fail }, ended, close }
+    return { life: { facts, database: probe.database, probe, bulk, ears, earsId, since, fail }, ended, close }
   } catch (error) {
     close()
     throw redisTrouble(error, server)

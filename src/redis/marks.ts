@@ -24,23 +24,47 @@ export function newEpoch(runId: string | undefined): string {
 }
 
 export async function readEpoch(redis: Wire): Promise<string | null> {
-  return (await ask(redis, 'GET', EPOCH)) as string | null
+  return (await unlessWrongType(ask(redis, 'GET', EPOCH), null)) as string | null
 }
 
 /** How many symbols are marked ready. */
 export async function countReady(redis: Wire): Promise<number> {
-  return Number(await ask(redis, 'HLEN', READY))
+  return Number(await unlessWrongType(ask(redis, 'HLEN', READY), 0))
 }
 
-/** Takes down whatever else stands in their place, the marks that were not set in the process `runId`, and those of symbols that are not `enabled`. */
-export async function keepMarks(redis: Wire, runId: string | undefined, enabled: ReadonlySet<string>): Promise<void> {
+/** Somebody has written over a mark: then it does not stand. */
+async function unlessWrongType(reply: Promise<Reply>, otherwise: Reply): Promise<Reply> {
+  try {
+    return await reply
+  } catch (error) {
+    if (isWrongType(error)) return otherwise
+    throw error
+  }
+}
+
+/** True if what stands in a mark's place is of another type. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE')
+}
+
+/**
+ * Takes down whatever else stands in the marks' place, the marks that were not set in the process `runId`, and those of symbols that
+ * are not `enabled`, if it is known which are.
+ */
+export async function keepMarks(
+  redis: Wire,
+  runId: string | undefined,
+  enabled: ReadonlySet<string> | undefined,
+): Promise<void> {
   const isOurs = (mark: string): boolean => runId !== undefined && mark.startsWith(`${runId}:`)
   for (const reply of await exchange(redis, [asideCommand(EPOCH, 'string'), asideCommand(READY, 'hash')]))
     resultOf(reply)
   const epoch = await readEpoch(redis)
   if (epoch !== null && !isOurs(epoch)) await ask(redis, 'DEL', EPOCH)
   const list = (await ask(redis, 'HGETALL', READY)) as string[]
-  const strays = list.filter((symbol, i) => i % 2 === 0 && !(isOurs(list[i + 1] ?? '') && enabled.has(symbol)))
+  const strays = list.filter(
+    (symbol, i) => i % 2 === 0 && !(isOurs(list[i + 1] ?? '') && (enabled?.has(symbol) ?? true)),
+  )
   await unmark(redis, strays)
 }
 

@@ -58,6 +58,12 @@ const RULES: readonly Rule[] = [
     hint: 'load RedisTimeSeries (built into Redis 8), or set candles.layout: sortedset',
   },
   {
+    when: /unknown command/i,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'Rekindle needs this command, which is renamed or disabled on this server',
+  },
+  {
     when: /certificate|self.signed|SSL|TLS|wrong version number|EPROTO/i,
     code: 'redis_refused',
     passing: false,
@@ -70,7 +76,9 @@ export function redisTrouble(error: unknown, server: string): Trouble {
   if (error instanceof Trouble) return error
   const said =
     error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error)
-  const text = said.replace(/,? with args beginning with:.*/s, '')
+  // Redis 6 wraps what a command in a script answered.
+  const inner = /^ERR Error running script.*: -(.+)$/s.exec(said)?.[1] ?? said
+  const text = inner.replace(/,? with args beginning with:.*/s, '')
   const rule = RULES.find(({ when }) => when.test(text))
   if (rule) return new Trouble(rule.code, `Redis ${server}: ${text}`, rule.hint, rule.passing)
   if (

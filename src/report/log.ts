@@ -81,9 +81,17 @@ export function openLog(
       base: {},
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: redactUrl },
     },
     ...(destination ? [destination] : []),
   )
-  return { logger, emit: (event) => logger[LEVELS[event.event]](event, sentence(event)) }
+  return { logger, emit: (event) => logger[LEVELS[event.event]](redactValues(event), redactUrl(sentence(event))) }
+}
+
+/** The same event with no password in any of its texts, however deep. Done before a line is made of it, so that it stays JSON. */
+function redactValues<T>(value: T): T
+function redactValues(value: unknown): unknown {
+  if (typeof value === 'string') return redactUrl(value)
+  if (Array.isArray(value)) return value.map(redactValues)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, redactValues(each)]))
 }
