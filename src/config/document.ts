@@ -10,8 +10,12 @@ export interface ConfigDocument {
   positionOf(path: readonly string[]): number
 }
 
+/** Characters that YAML does not allow, not even in quotes: this is no text. */
+const BINARY = /[^\P{Cc}\t\n\r\x85]/u
+
 /** Reads YAML; throws ConfigError with the line of bad syntax, a repeated key or an unknown tag. */
 export function parseConfig(source: string, text: string): ConfigDocument {
+  if (BINARY.test(text)) throw configError(source, 'holds binary data; it should be a YAML file')
   const lines = new LineCounter()
   // Pretty errors quote the line, and the line may hold a password.
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true })

@@ -3,7 +3,8 @@
 import { ConfigError } from '../errors.js'
 import { redactAddress, redactUrl } from './redact.js'
 
-const LONGEST_VALUE = 100
+/** How much of a value or of a name is shown, in letters. */
+const LONGEST = 100
 
 /** The error for a value; `problem` reads `<what is wrong>; <what it should be>`. Passwords in it are hidden. */
 export function wrongValue(source: string, path: readonly string[], value: unknown, problem: string): ConfigError {
@@ -14,20 +15,26 @@ export function wrongValue(source: string, path: readonly string[], value: unkno
 /** The error whose message is these parts, joined by colons into one line without a password. */
 export function configError(...parts: string[]): ConfigError {
   const line = redactUrl(parts.join(': '))
-  return new ConfigError(line.replace(/[\s\p{Cc}]+/gu, ' '))
+  // Invisible marks can hide or turn round what follows them.
+  return new ConfigError(line.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' '))
 }
 
 /** A key as one writes it in a sentence: `candles.keys.close`. */
 export function dotted(path: readonly string[]): string {
-  return path.map((name) => (/^[^\s.:"]+$/.test(name) ? name : JSON.stringify(name))).join('.')
+  return path
+    .map(shorten)
+    .map((name) => (/^[^\s.:"\p{C}]+$/u.test(name) ? name : JSON.stringify(name)))
+    .join('.')
 }
 
 function showValue(value: unknown, secret: boolean): string {
   if (Array.isArray(value)) return value.length > 0 ? 'a list' : '[]'
   if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0 ? 'a mapping' : '{}'
   if (typeof value !== 'string') return String(value)
-  const letters = [...(secret ? redactAddress(value) : redactUrl(value))]
-  return JSON.stringify(
-    letters.length > LONGEST_VALUE ? `${letters.slice(0, LONGEST_VALUE).join('')}…` : letters.join(''),
-  )
+  return JSON.stringify(shorten(secret ? redactAddress(value) : redactUrl(value)))
+}
+
+function shorten(text: string): string {
+  const letters = [...text]
+  return letters.length > LONGEST ? `${letters.slice(0, LONGEST).join('')}…` : text
 }

@@ -53,6 +53,8 @@ const unknownKeys: Table = [
   ],
   ['sync: { chanel: x }', 'sync.chanel: unknown key; did you mean sync.channel?'],
   ['log: { lvl: x }', 'log.lvl: unknown key; did you mean log.level?'],
+  ['log: { "a\\e[31m": x }', 'log."a\\u001b[31m": unknown key; did you mean log.level?'],
+  [`log: { ${'k'.repeat(500)}: x }`, `log.${'k'.repeat(100)}…: unknown key`],
   ['log: { "a b": x }', 'log."a b": unknown key; did you mean log.level?'],
   ['log: { __proto__: x }', 'log.__proto__: unknown key; did you mean log.level?'],
 ]
@@ -159,6 +161,7 @@ const values: Table = [
   ['candles: false\nindicators: false', 'indicators: false leaves nothing to guard'],
   [`log: { level: ${'x'.repeat(500)} }`, `${'x'.repeat(100)}…" is no log level`],
   ['log: { level: "a\\u2028b\\e[31m\\nc" }', 'log.level: "a b\\u001b[31m\\nc" is no log level'],
+  ['log: { level: "a\\u202eb" }', 'log.level: "a b" is no log level'],
 ]
 
 const templates: Table = [
@@ -213,6 +216,8 @@ const yaml: Table = [
   ['a: 1\nwatch: [1', 'line 2: '],
   ['\twatch: {}', 'line 1: Tabs are not allowed as indentation; it should be valid YAML'],
   ['log: *none', 'Unresolved alias'],
+  ['\x1f\x8b\b\0 gzip', 'r.yaml: holds binary data; it should be a YAML file'],
+  ['log: "\x1b[31m"', 'r.yaml: holds binary data; it should be a YAML file'],
   ['log: !odd x', 'line 1: Unresolved tag: !odd; it should be valid YAML'],
   ['log: {}\n---\nlog: {}', 'line 2: '],
   ['? [a]\n: 1', 'line 1: '],
