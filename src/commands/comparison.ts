@@ -4,8 +4,9 @@ import type { Trouble } from '../errors.js'
 import { type Examination, examine } from '../heal/heal.js'
 import type { Lack } from '../model.js'
 import type { Life } from '../redis/life.js'
+import { endsLife } from '../redis/trouble.js'
 import { count } from './progress.js'
-import { endsLife, type Session, troubleOf } from './session.js'
+import { type Session, troubleOf } from './session.js'
 
 /** One dataset of one symbol, as it was seen. */
 export interface Look {
@@ -14,6 +15,15 @@ export interface Look {
   /** The keys that it must have, and what some of them lack. */
   readonly keys: readonly string[]
   readonly lacks: readonly Lack[]
+  readonly orphans: readonly Orphans[]
+}
+
+/** How many values a key holds in Redis that PostgreSQL does not know. */
+export interface Orphans {
+  readonly symbol: string
+  readonly dataset: string
+  readonly key: string
+  readonly values: number
 }
 
 export interface Comparison {
@@ -52,7 +62,7 @@ export async function compareAll(
   const looks = new Map(first.map((look) => [idOf(look), look]))
   if (doubtful.length > 0) {
     session.progress.say('Looking again, in a moment, at what differs …')
-    await session.patience.rest(SETTLE, signal)
+    await session.patience.restFreely(SETTLE, signal)
     const again = session.datasets.flatMap((dataset) => {
       const its = doubtful.filter((look) => look.dataset === dataset.name)
       return stepsOf(
@@ -143,11 +153,14 @@ class Comparer {
   private account({ dataset, symbols }: Step, { findings, leftOut }: Examination): Look[] {
     this.keys += findings.length
     for (const values of leftOut.values()) this.leftOut += values
-    const looks = new Map(symbols.map((symbol) => [symbol, { keys: [] as string[], lacks: [] as Lack[] }]))
-    for (const { wanted, lack } of findings) {
-      const look = looks.get(wanted.symbol)
-      look?.keys.push(wanted.key)
+    const nothing = () => ({ keys: [] as string[], lacks: [] as Lack[], orphans: [] as Orphans[] })
+    const looks = new Map(symbols.map((symbol) => [symbol, nothing()]))
+    for (const { wanted, lack, orphans } of findings) {
+      const { symbol, key } = wanted
+      const look = looks.get(symbol)
+      look?.keys.push(key)
       if (lack) look?.lacks.push(lack)
+      if (orphans.length > 0) look?.orphans.push({ symbol, dataset: dataset.name, key, values: orphans.length })
     }
     return [...looks].map(([symbol, look]) => ({ symbol, dataset: dataset.name, ...look }))
   }

@@ -4,11 +4,12 @@ import { Trouble } from '../errors.js'
 /** Between attempts: a tenth of the wait so far, within these bounds, in ms. */
 const SHORTEST = 25
 const LONGEST = 1_000
+const SILENT = 'is it overloaded, or does something block it?'
 
 /** Waits for what passes by itself, as long as something gets done within the limit; ends everything when nothing does. */
 export class Patience {
   private readonly abort = new AbortController()
-  private readonly timer: NodeJS.Timeout
+  private timer: NodeJS.Timeout
   private since = Date.now()
   private trouble: Trouble | undefined
 
@@ -17,7 +18,7 @@ export class Patience {
     private readonly limit: number,
     private readonly onTrouble: (trouble: Trouble) => void = () => undefined,
   ) {
-    this.timer = setTimeout(() => this.end(this.exhausted()), limit)
+    this.timer = this.startTimer()
   }
 
   /** Aborts when patience has ended; its reason is the Trouble to report. */
@@ -54,6 +55,17 @@ export class Patience {
     await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 
+  /** Rests for some ms that do not count; the limit counts from their end. Rejects with the signal's reason as soon as that aborts. */
+  async restFreely(ms: number, signal = this.signal): Promise<void> {
+    clearTimeout(this.timer)
+    try {
+      await this.rest(ms, signal)
+    } finally {
+      this.since = Date.now()
+      if (!this.signal.aborted) this.timer = this.startTimer()
+    }
+  }
+
   /** Awaits work, but no longer than patience lasts. The work itself is not ended. */
   async during<T>(work: Promise<T>): Promise<T> {
     this.signal.throwIfAborted()
@@ -69,17 +81,21 @@ export class Patience {
     }
   }
 
-  /** Asks `server` until it succeeds; rejects with whatever is no trouble that passes, and with the last one when patience ends. */
-  async insist<T>(server: string, attempt: () => Promise<T>): Promise<T> {
-    this.trouble ??= new Trouble(
-      'timeout',
-      `${server}: no answer`,
-      'is it overloaded, or does something block it?',
-      true,
-    )
+  /**
+   * Asks `server` until it succeeds; rejects with whatever is no trouble that passes, and with the last one when patience ends.
+   * `hint` is for a server that says nothing.
+   */
+  async insist<T>(server: string, attempt: () => Promise<T>, hint = SILENT): Promise<T> {
+    const { trouble } = this
+    // What is in the way now is this server, not the one that was asked before.
+    if (!trouble?.message.startsWith(`${server}: `)) {
+      this.trouble = new Trouble('timeout', `${server}: no answer`, hint, true)
+    }
     for (;;) {
       try {
-        return await this.during(attempt())
+        const answer = await this.during(attempt())
+        this.trouble = trouble
+        return answer
       } catch (error) {
         this.signal.throwIfAborted()
         if (!(error instanceof Trouble && error.passing)) throw error
@@ -92,6 +108,10 @@ export class Patience {
   /** Forgets the time; without this the process would not end before the limit. */
   close(): void {
     clearTimeout(this.timer)
+  }
+
+  private startTimer(): NodeJS.Timeout {
+    return setTimeout(() => this.end(this.exhausted()), this.limit)
   }
 
   private exhausted(): Trouble {

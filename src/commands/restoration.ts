@@ -9,8 +9,9 @@ import { addTallies, NOTHING, type Suspicion, type Task } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { markLost } from '../redis/marks.js'
 import { lostKeys } from '../redis/presence.js'
+import { endsLife } from '../redis/trouble.js'
 import { count, number } from './progress.js'
-import { endsLife, type Session, troubleOf } from './session.js'
+import { type Session, troubleOf } from './session.js'
 
 /** What is to be made whole. */
 export interface Job {

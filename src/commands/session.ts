@@ -5,7 +5,8 @@ import { datasetsOf } from '../datasets/index.js'
 import { Trouble } from '../errors.js'
 import { type Database, openDatabase } from '../postgres/database.js'
 import { type Life, openLife } from '../redis/life.js'
-import { redisTrouble } from '../redis/trouble.js'
+import { endsLife, redisTrouble } from '../redis/trouble.js'
+import { insistOnRedis } from './insist.js'
 import { Patience } from './patience.js'
 import { Progress } from './progress.js'
 
@@ -71,7 +72,7 @@ export async function overLives<T>(
     // A signal of its own for each attempt: openLife never takes back its listener.
     const anySignal = (): AbortSignal => AbortSignal.any([patience.signal, over.signal])
     try {
-      const { life, ended } = await patience.insist(`Redis ${server}`, () =>
+      const { life, ended } = await insistOnRedis(patience, config.redis.url, () =>
         openLife({ url: config.redis.url, server, onWaiting, signal: anySignal() }),
       )
       ended.catch((trouble: unknown) => over.abort(trouble))
@@ -90,11 +91,6 @@ export async function overLives<T>(
     }
     await patience.pause()
   }
-}
-
-/** True if only a new life of Redis can help. */
-export function endsLife({ code }: Trouble): boolean {
-  return code === 'redis_unreachable' || code === 'redis_readonly'
 }
 
 /** Says what an error means; one that only a bug can raise is thrown as it is, with its stack. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.js'
 import { planTasks } from '../decide/tasks.js'
 import type { Lack } from '../model.js'
 import { type Answer, namedTroubles, tell } from './answer.js'
-import { type Comparison, compareAll } from './comparison.js'
+import { type Comparison, compareAll, type Orphans } from './comparison.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { Restoration } from './restoration.js'
@@ -23,6 +23,7 @@ const LISTED = 50
 interface Verdict extends Comparison {
   readonly symbols: number
   readonly lacks: readonly Lack[]
+  readonly orphans: readonly Orphans[]
   readonly keys: number
   readonly repaired: Restoration | undefined
   readonly took: number
@@ -42,7 +43,9 @@ export function verify(config: Config, { repair, timeout }: VerifyOptions): Prom
     }
     const keys = comparison.looks.reduce((total, look) => total + look.keys.length, 0)
     const took = Date.now() - startedAt
-    return report({ ...comparison, symbols: symbols.length, lacks: lacksOf(comparison), keys, repaired, took })
+    const orphans = comparison.looks.flatMap((look) => look.orphans)
+    const lacks = lacksOf(comparison)
+    return report({ ...comparison, symbols: symbols.length, lacks, orphans, keys, repaired, took })
   })
 }
 
@@ -60,16 +63,17 @@ async function mend(session: Session, enabled: readonly string[], comparison: Co
 }
 
 function report(verdict: Verdict): Answer {
-  const { symbols, lacks, keys, hidden, leftOut, repaired, took } = verdict
+  const { symbols, lacks, orphans, keys, hidden, leftOut, repaired, took } = verdict
   const unseen = [...hidden].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
   return {
     ok: lacks.length === 0,
-    lines: [...listing(lacks), sentence(verdict)],
+    lines: [...listing(lacks), sentence(verdict), ...strangers(orphans)],
     data: {
       symbols,
       keys,
       keys_lacking: lacks.length,
       lacks: lacks.map(({ picture, ...lack }) => lack),
+      orphans,
       left_out: leftOut,
       ...(repaired && { repaired: repaired.written.size }),
       ...(unseen.length > 0 && { unseen }),
@@ -82,8 +86,7 @@ function report(verdict: Verdict): Answer {
 /** A line for each key: `ohlcv:BTCUSDT:m1  hole  3 missing`. */
 function listing(lacks: readonly Lack[]): string[] {
   const listed = lacks.slice(0, LISTED).map(({ key, kind, missing, differing }) => ({
-    // A key may hold any character; on a terminal some of them do harm.
-    key: /\p{Cc}/u.test(key) ? JSON.stringify(key) : key,
+    key: showKey(key),
     kind: kind.replace('_', ' '),
     counts: [
       ...(missing > 0 ? [`${number(missing)} missing`] : []),
@@ -93,6 +96,21 @@ function listing(lacks: readonly Lack[]): string[] {
   const width = Math.max(...listed.map(({ key }) => key.length))
   const lines = listed.map(({ key, kind, counts }) => `${key.padEnd(width)}  ${kind.padEnd(10)}  ${counts.join(', ')}`)
   return lacks.length > LISTED ? [...lines, `… and ${number(lacks.length - LISTED)} more`] : lines
+}
+
+/** What Redis holds beyond PostgreSQL, in one line if at all. */
+function strangers(orphans: readonly Orphans[]): string[] {
+  const [first] = orphans
+  if (!first) return []
+  const total = orphans.reduce((sum, { values }) => sum + values, 0)
+  const [are, they] = total === 1 ? ['is', 'it is'] : ['are', 'they are']
+  const where = `${count(total, 'value')} in ${count(orphans.length, 'key')}`
+  return [`${where} ${are} not known to PostgreSQL, ${showKey(first.key)} for one; ${they} left alone.`]
+}
+
+/** A key may hold any character; on a terminal some of them do harm. */
+function showKey(key: string): string {
+  return /\p{Cc}/u.test(key) ? JSON.stringify(key) : key
 }
 
 function sentence({ symbols, lacks, keys, hidden, repaired, took, leftOut }: Verdict): string {

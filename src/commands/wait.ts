@@ -2,10 +2,12 @@ import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
 import { connectWire } from '../redis/connect.js'
+import { readFacts } from '../redis/life.js'
 import { EPOCH, READY, readEpoch } from '../redis/marks.js'
 import { redisTrouble } from '../redis/trouble.js'
 import { ask, type Wire } from '../redis/wire.js'
 import type { Answer } from './answer.js'
+import { insistOnRedis } from './insist.js'
 import { Patience, sayDuration } from './patience.js'
 
 export interface WaitOptions {
@@ -31,7 +33,7 @@ export async function wait(config: Config, { symbols, timeout }: WaitOptions): P
   let missing: readonly string[] | undefined
   try {
     for (;;) {
-      missing = await patience.insist(`Redis ${server}`, () =>
+      missing = await insistOnRedis(patience, config.redis.url, () =>
         asker.missing(names).catch((trouble: unknown) => {
           missing = undefined
           throw trouble
@@ -57,6 +59,8 @@ export async function wait(config: Config, { symbols, timeout }: WaitOptions): P
 /** Asks for marks over one connection, and over a new one after that has failed. */
 class Asker {
   private connection: Wire | undefined
+  /** What the marks of this process begin with; nothing where INFO is forbidden, or a replica holds those of its primary. */
+  private beginning = ''
 
   constructor(
     private readonly url: string,
@@ -66,14 +70,26 @@ class Asker {
   /** The symbols that are not ready; without any, the epoch if it is not there. Rejects with a Trouble. */
   async missing(symbols: readonly string[]): Promise<string[]> {
     try {
-      this.connection ??= await connectWire(this.url, 'rekindle-wait')
-      if (symbols.length === 0) return (await readEpoch(this.connection)) === null ? [EPOCH] : []
-      const marks = (await ask(this.connection, 'HMGET', READY, ...symbols)) as (string | null)[]
-      return symbols.filter((_, i) => marks[i] === null)
+      const connection = this.connection ?? (await this.connect())
+      if (symbols.length === 0) return this.counts(await readEpoch(connection)) ? [] : [EPOCH]
+      const marks = (await ask(connection, 'HMGET', READY, ...symbols)) as (string | null)[]
+      return symbols.filter((_, i) => !this.counts(marks[i]))
     } catch (error) {
       this.close()
       throw redisTrouble(error, this.server)
     }
+  }
+
+  private async connect(): Promise<Wire> {
+    this.connection = await connectWire(this.url, 'rekindle-wait')
+    const { runId, role } = await readFacts(this.connection)
+    this.beginning = runId === undefined || role === 'replica' ? '' : `${runId}:`
+    return this.connection
+  }
+
+  /** True for a mark that this process was given; one that came with its old data has not been checked. */
+  private counts(mark: string | null | undefined): boolean {
+    return typeof mark === 'string' && mark.startsWith(this.beginning)
   }
 
   close(): void {

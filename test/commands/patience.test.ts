@@ -46,6 +46,32 @@ it('counts its limit from the last progress, which forgives the trouble before',
   }
 })
 
+it('blames the server that it asks now, not the one that answered before', async () => {
+  const patience = new Patience(100)
+  await patience.insist('PostgreSQL', () => Promise.resolve())
+  const silence = await patience.insist('Redis', () => new Promise(() => {})).catch((error: unknown) => error)
+  expect(silence).toMatchObject({ code: 'timeout', message: 'Redis: no answer, after waiting 100 ms' })
+})
+
+it('does not count a rest that it asked for itself', async () => {
+  vi.useFakeTimers()
+  try {
+    const patience = new Patience(100)
+    vi.advanceTimersByTime(80)
+    const rest = patience.restFreely(2_000)
+    vi.advanceTimersByTime(1_999)
+    expect(patience.signal.aborted).toBe(false)
+    const over = new AbortController()
+    over.abort(away)
+    await expect(patience.restFreely(2_000, over.signal)).rejects.toBe(away)
+    vi.advanceTimersByTime(100)
+    expect(patience.signal.aborted).toBe(true)
+    await rest.catch(() => undefined)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 it('ends for another reason when told so, and stays ended', async () => {
   const patience = new Patience(10_000)
   const stopped = new Trouble('aborted', 'stopped', 'go on', true)

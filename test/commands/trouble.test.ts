@@ -34,6 +34,15 @@ describe('trouble with a server', () => {
     expect(postgres.stderr + away.stderr + away.stdout).not.toContain('hush')
   })
 
+  it.each(BOTH)('%s blames Redis, not PostgreSQL, where TLS is asked of a plain port', async (command) => {
+    const { status, stderr } = await rekindle(
+      [command, '--timeout', '1500ms'],
+      env({ REDIS_URL: redis.url.replace('redis:', 'rediss:') }),
+    )
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^rekindle: Redis \S+: .*, after waiting 1\.5 s; is it rediss:\/\/ by mistake\?.*\n$/)
+  })
+
   it.each(BOTH)('%s fails at once where waiting does not help', async (command) => {
     const password = await rekindle([command], env({ DATABASE_URL: databaseWith({ password: 'hush-hush' }) }))
     expect(password.stderr).toMatch(

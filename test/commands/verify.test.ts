@@ -51,9 +51,35 @@ describeLayouts('rekindle verify', (layout) => {
       keys: total,
       keys_lacking: 0,
       lacks: [],
+      orphans: [],
       left_out: 0,
       took_ms: expect.any(Number),
     })
+  })
+
+  it('counts what PostgreSQL does not know, and leaves it alone', async () => {
+    await redis.cli('HSET', 'indicator:SOLUSDT:m15', 'ghost_field', '1')
+    const key = 'ohlcv:BTCUSDT:m5'
+    if (layout === 'timeseries') {
+      const [time] = (await redis.cli('TS.GET', key)) as [number]
+      await redis.cli('TS.ADD', key, time - 1, '1')
+    } else {
+      const [member = ''] = (await redis.cli('ZRANGE', key, -1, -1)) as string[]
+      const t = (JSON.parse(member) as { t: number }).t - 1
+      await redis.cli('ZADD', key, t, JSON.stringify({ t, o: 1, h: 1, l: 1, c: 1, v: 1 }))
+    }
+    const { status, answer } = await rekindleJson(['verify'], env())
+    expect(status).toBe(0)
+    expect(answer).toMatchObject({ ok: true, keys_lacking: 0 })
+    expect(answer['orphans']).toEqual([
+      { symbol: 'BTCUSDT', dataset: 'candles.m5', key, values: 1 },
+      { symbol: 'SOLUSDT', dataset: 'indicators', key: 'indicator:SOLUSDT:m15', values: 1 },
+    ])
+    const { stdout } = await rekindle(['verify', '--repair'], env())
+    expect(stdout.split('\n')[1]).toBe(
+      '2 values in 2 keys are not known to PostgreSQL, ohlcv:BTCUSDT:m5 for one; they are left alone.',
+    )
+    expect(await redis.cli('HGET', 'indicator:SOLUSDT:m15', 'ghost_field')).toBe('1')
   })
 
   it('names every key that differs, mends them, and is content', async () => {
@@ -94,15 +120,28 @@ describe('rekindle verify for a person', () => {
 
   it('lists for a person what it tells a machine', async () => {
     await redis.cli('DEL', 'ohlcv:BTCUSDT:m5', 'indicator:ETHUSDT:m1')
+    await redis.cli('HSET', 'indicator:SOLUSDT:m1', 'ghost', 1)
     const { status, stdout, stderr } = await rekindle(['verify'], env())
     expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
-    expect(lines).toHaveLength(3)
+    expect(lines).toHaveLength(4)
+    expect(lines[3]).toBe(
+      '1 value in 1 key is not known to PostgreSQL, indicator:SOLUSDT:m1 for one; it is left alone.',
+    )
     expect(lines[0]).toMatch(/^ohlcv:BTCUSDT:m5 +missing +40 missing$/)
     expect(lines[1]).toMatch(/^indicator:ETHUSDT:m1 +missing +\d+ missing$/)
     expect(lines[2]).toMatch(
       /^2 keys of 2 symbols differ from PostgreSQL \(\d+ keys of 3 symbols compared\): rekindle verify --repair mends them\.$/,
     )
+  })
+
+  it('does not count its own rest before the second look as waiting', async () => {
+    const [field = ''] = (await redis.cli('HKEYS', 'indicator:SOLUSDT:m5')) as string[]
+    await redis.cli('HSET', 'indicator:SOLUSDT:m5', field, 1)
+    const { status, answer } = await rekindleJson(['verify', '--timeout', '1500ms'], env())
+    expect(status).toBe(1)
+    expect(answer).toMatchObject({ ok: false, keys_lacking: 1 })
+    expect(answer).not.toHaveProperty('code')
   })
 
   it('does not call the write of a live worker a difference', async () => {

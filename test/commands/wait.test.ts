@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { startRedis } from '../../lab/redis.js'
+import { type RunningRedis, startRedis } from '../../lab/redis.js'
 import { EPOCH, READY } from '../../src/redis/marks.js'
 import { describeOwnServers } from '../support/processes.js'
 import { until, useRedis } from '../support/servers.js'
@@ -8,11 +8,20 @@ import { type Running, rekindle, rekindleJson, startRekindle } from './rekindle.
 /** Nothing answers there: wait must not ask PostgreSQL. */
 const DATABASE_URL = 'postgres://127.0.0.1:1/nowhere'
 
+async function runIdOf(redis: RunningRedis): Promise<string | undefined> {
+  return /run_id:(\w+)/.exec(String(await redis.cli('INFO', 'server')))?.[1]
+}
+
 describe('rekindle wait', () => {
   const redis = useRedis()
   const env = (): Record<string, string> => ({ REDIS_URL: redis.url, DATABASE_URL })
 
-  beforeEach(() => redis.cli('FLUSHALL'))
+  let mark = ''
+
+  beforeEach(async () => {
+    await redis.cli('FLUSHALL')
+    mark = `${await runIdOf(redis)}:any`
+  })
 
   /** Starts to wait, and resolves when it has asked Redis. */
   async function waiting(...args: string[]): Promise<Running> {
@@ -22,7 +31,7 @@ describe('rekindle wait', () => {
   }
 
   it('says nothing when everything is ready', async () => {
-    await redis.cli('SET', EPOCH, 'any')
+    await redis.cli('SET', EPOCH, mark)
     expect(await rekindle(['wait'], env())).toMatchObject({ status: 0, stdout: '', stderr: '' })
     const { status, answer } = await rekindleJson(['wait'], env())
     expect(status).toBe(0)
@@ -31,21 +40,21 @@ describe('rekindle wait', () => {
 
   it('waits until everything is ready', async () => {
     const running = await waiting()
-    await redis.cli('HSET', READY, 'BTCUSDT', 'any')
-    await redis.cli('SET', EPOCH, 'any')
+    await redis.cli('HSET', READY, 'BTCUSDT', mark)
+    await redis.cli('SET', EPOCH, mark)
     expect(await running.ended).toMatchObject({ status: 0, stdout: '', stderr: '' })
   })
 
   it('waits for the named symbols only', async () => {
-    await redis.cli('HSET', READY, 'BTCUSDT', 'any')
+    await redis.cli('HSET', READY, 'BTCUSDT', mark)
     const running = await waiting('--symbol', 'BTCUSDT', '-s', 'ETHUSDT')
-    await redis.cli('HSET', READY, 'ETHUSDT', 'any')
+    await redis.cli('HSET', READY, 'ETHUSDT', mark)
     expect(await running.ended).toMatchObject({ status: 0, stdout: '', stderr: '' })
     expect((await rekindle(['wait', '-s', 'BTCUSDT'], env())).status).toBe(0)
   })
 
   it('names what is not ready in time', async () => {
-    await redis.cli('HSET', READY, 'BTCUSDT', 'any')
+    await redis.cli('HSET', READY, 'BTCUSDT', mark)
     const { status, stdout, stderr } = await rekindle(['wait', '-s', 'BTCUSDT', '-s', 'ETHUSDT', '-t', '150ms'], env())
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toMatch(/^rekindle: Redis \S+: not ready: ETHUSDT, after waiting 150 ms; .*rekindle watch.*\n$/)
@@ -81,7 +90,7 @@ describeOwnServers('rekindle wait for a server', () => {
     await redis.kill()
     const running = startRekindle(['wait'], { REDIS_URL: redis.url, DATABASE_URL })
     await redis.start()
-    await redis.cli('SET', EPOCH, 'any')
+    await redis.cli('SET', EPOCH, `${await runIdOf(redis)}:any`)
     expect(await running.ended).toMatchObject({ status: 0, stdout: '', stderr: '' })
     redis.pause()
     const { status, stderr, took } = await rekindle(['wait', '-t', '300ms'], { REDIS_URL: redis.url, DATABASE_URL })
@@ -89,6 +98,49 @@ describeOwnServers('rekindle wait for a server', () => {
     expect(status).toBe(1)
     expect(stderr).toMatch(/^rekindle: Redis \S+: no answer, after waiting 300 ms; /)
     expect(took).toBeLessThan(5_000)
+    await redis.stop()
+  })
+
+  it('counts no mark that came back with the data of a process that is gone', async () => {
+    const redis = await startRedis()
+    const env = { REDIS_URL: redis.url, DATABASE_URL }
+    const markAll = async () => {
+      const mark = `${await runIdOf(redis)}:any`
+      await redis.cli('HSET', READY, 'BTCUSDT', mark)
+      await redis.cli('SET', EPOCH, mark)
+    }
+    await markAll()
+    await redis.cli('SAVE')
+    await redis.kill()
+    await redis.start()
+    expect(await redis.cli('EXISTS', EPOCH, READY)).toBe(2)
+    const everything = await rekindle(['wait', '-t', '300ms'], env)
+    expect(everything.status).toBe(1)
+    expect(everything.stderr).toContain('not everything is ready')
+    const { status, answer } = await rekindleJson(['wait', '-s', 'BTCUSDT', '-t', '300ms'], env)
+    expect(status).toBe(1)
+    expect(answer).toMatchObject({ code: 'timeout', not_ready: ['BTCUSDT'] })
+    await markAll()
+    expect((await rekindle(['wait'], env)).status).toBe(0)
+    expect((await rekindle(['wait', '-s', 'BTCUSDT'], env)).status).toBe(0)
+    await redis.stop()
+  })
+
+  it('counts every mark where INFO is forbidden', async () => {
+    const redis = await startRedis({ acl: ['user plain on >hush ~* &* +@all -info -config'] })
+    await redis.cli('SET', EPOCH, 'any')
+    const REDIS_URL = redis.url.replace('//', '//plain:hush@')
+    expect(await rekindle(['wait', '-t', '5s'], { REDIS_URL, DATABASE_URL })).toMatchObject({ status: 0, stderr: '' })
+    await redis.stop()
+  })
+
+  it('asks whether TLS is meant where it gets no answer', async () => {
+    const redis = await startRedis()
+    const { status, stderr } = await rekindle(['wait', '-t', '1s'], {
+      REDIS_URL: redis.url.replace('redis:', 'rediss:'),
+    })
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^rekindle: Redis \S+: .*, after waiting 1 s; is it rediss:\/\/ by mistake\?/)
     await redis.stop()
   })
 })
