@@ -134,7 +134,14 @@ export class Guard {
   }
 
   /** Takes in a survey that began at `began`: alerts if it confirms a new loss, and says what must be done. */
-  async judge(suspicion: Suspicion, { lacks, clean, unseen }: Survey, began: number, life: Life): Promise<Consequence> {
+  async judge(
+    suspicion: Suspicion,
+    { lacks: found, clean, unseen }: Survey,
+    began: number,
+    life: Life,
+  ): Promise<Consequence> {
+    // A slow look may tell of what a heal has mended since.
+    const lacks = found.filter(({ symbol, dataset }) => !this.wholeness.wasSeenSince(symbol, dataset, began))
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
     if (suspicion.scope === 'all') this.completeSince = undefined

@@ -6,6 +6,8 @@
  */
 export class Wholeness {
   private readonly open = new Map<string, Map<string, number>>()
+  /** Symbol -> dataset -> the number of the latest work that saw it whole. */
+  private readonly seen = new Map<string, Map<string, number>>()
   private sequence = 0
 
   /** The number that work which begins now must be settled with. */
@@ -25,6 +27,8 @@ export class Wholeness {
 
   /** Notes that a dataset of a symbol was seen whole by work that began at `began`; true if that makes the symbol whole. */
   settle(symbol: string, dataset: string, began: number): boolean {
+    const seen = this.seen.get(symbol) ?? new Map<string, number>()
+    this.seen.set(symbol, seen.set(dataset, Math.max(began, seen.get(dataset) ?? began)))
     const notes = this.open.get(symbol)
     const noted = notes?.get(dataset)
     if (!notes || noted === undefined || noted > began) return false
@@ -39,8 +43,14 @@ export class Wholeness {
     return this.open.get(symbol)?.has(dataset) ?? false
   }
 
+  /** True if a dataset was seen whole by work that began after `began`: what was found lacking then is so no longer. */
+  wasSeenSince(symbol: string, dataset: string, began: number): boolean {
+    return (this.seen.get(symbol)?.get(dataset) ?? Number.NEGATIVE_INFINITY) > began
+  }
+
   /** Forgets a symbol that is no longer enabled. */
   forget(symbol: string): void {
+    this.seen.delete(symbol)
     this.open.delete(symbol)
   }
 

@@ -76,6 +76,22 @@ describe('Wholeness', () => {
     expect(wholeness.settle('A', 'm1', wholeness.now())).toBe(false)
   })
 
+  it('knows what was seen whole by work that began later', () => {
+    const wholeness = new Wholeness()
+    const early = wholeness.now()
+    wholeness.doubt('A', ['m1'])
+    const late = wholeness.now()
+    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(false)
+    wholeness.settle('A', 'm1', late)
+    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(true)
+    expect(wholeness.wasSeenSince('A', 'm1', late)).toBe(false)
+    expect(wholeness.wasSeenSince('A', 'm5', early)).toBe(false)
+    wholeness.settle('A', 'm1', early)
+    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(true)
+    wholeness.forget('A')
+    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(false)
+  })
+
   it('holds a symbol for whole exactly if each doubt was followed by work that began later and ended', () => {
     forManySeeds((random) => {
       const wholeness = new Wholeness()
