@@ -87,9 +87,12 @@ class Asker {
     return this.connection
   }
 
-  /** True for a mark that this process was given; one that came with its old data has not been checked. */
+  /**
+   * True for a mark that this process was given; one that came with its old data has not been checked. Whoever marks without the right
+   * to ask INFO calls the process unknown.
+   */
   private counts(mark: string | null | undefined): boolean {
-    return typeof mark === 'string' && mark.startsWith(this.beginning)
+    return typeof mark === 'string' && (mark.startsWith(this.beginning) || mark.startsWith('unknown:'))
   }
 
   close(): void {

@@ -150,7 +150,10 @@ export class Guard {
       lack.kind === 'differs' && !suspicion.signals.has('scrub') && !this.losses.isLost(lack, life.facts)
     const isKnown = ({ symbol, dataset }: Pick<Lack, 'symbol' | 'dataset'>): boolean =>
       this.underway.has(symbol, dataset)
-    const standing = lacks.filter((lack) => !isMoving(lack) && !(isKnown(lack) && this.losses.covers(lack)))
+    const isExpected = (lack: Lack): boolean => isKnown(lack) && this.losses.covers(lack)
+    // Work that began before this look, on what it found lacking, cannot vouch for it.
+    for (const { symbol, dataset } of lacks.filter(isExpected)) this.wholeness.doubt(symbol, [dataset])
+    const standing = lacks.filter((lack) => !isMoving(lack) && !isExpected(lack))
     const delay = standing.length > 0 ? await this.confirm(suspicion, standing, life) : 0
     const isLoss = (lack: Lack): boolean => this.losses.covers(lack)
     const drifted = standing.filter((lack) => !isLoss(lack))
@@ -191,7 +194,10 @@ export class Guard {
     if (items.some(({ symbol }) => this.losses.incident?.symbols.has(symbol))) this.losses.incident?.add(tally)
     for (const { symbol, dataset, entire } of items) if (entire) this.underway.done(symbol, dataset)
     const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
-    return this.finish(whole, life)
+    // What was found lacking again since the work began has to be done again.
+    const again = items.filter(({ symbol, dataset, entire }) => entire && this.wholeness.isOpen(symbol, dataset))
+    for (const { symbol, dataset } of again) this.underway.add(symbol, dataset)
+    return { ...(await this.finish(whole, life)), tasks: planTasks(again, 'loss', Date.now()) }
   }
 
   /** True if that makes the symbol whole. */
