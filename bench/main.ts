@@ -1,10 +1,11 @@
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Layout } from './daemon.js'
 import { type Figure, isMet, type Section, sectionLines } from './figures.js'
 import { measureIdle } from './idle.js'
 import { measureLatency } from './latency.js'
 import { measureNominal } from './nominal.js'
-import { type Cost, depthFigures, measureCost, symbolFigures } from './scaling.js'
+import { depthFigures, measurePair, symbolFigures } from './scaling.js'
 import { DEEP, SHALLOW, type Stage, seed, setStage } from './stage.js'
 
 const HELP = `usage: npm run bench -- [--quick] [--full] [--json]
@@ -42,7 +43,7 @@ async function main({ quick, full, json }: Options): Promise<number> {
     if (!json) console.log(sectionLines(section).join('\n'))
   }
   try {
-    if (!json) console.log(`${stage.description}\n`)
+    if (!json) console.log([stage.description, ...busyLines(), ''].join('\n'))
     await measureAll(stage, quick, full, say)
   } catch (error) {
     console.error(`the benchmark failed: ${(error as Error).message}`)
@@ -66,12 +67,12 @@ async function measureAll(stage: Stage, quick: boolean, full: boolean, say: (sec
   }
   const shallow = quick ? deep : await seed(stage, 50, SHALLOW)
   if (!quick) {
-    const costs = new Map<number, Cost>([[50, await measureCost(stage, shallow, layout, 7)]])
-    const depths = depthFigures(costs.get(50) as Cost, await measureCost(stage, deep, layout, 7))
+    const figures = depthFigures(await measurePair(stage, layout, shallow, deep, 7))
     for (const symbols of full ? [500, 5_000] : [500]) {
-      costs.set(symbols, await measureCost(stage, await seed(stage, symbols, SHALLOW), layout, 3))
+      const many = await seed(stage, symbols, SHALLOW)
+      figures.push(...symbolFigures(symbols, await measurePair(stage, layout, shallow, many, 3)))
     }
-    say({ title: `Scaling, ${layout}`, about: SCALING, figures: [...symbolFigures(costs), ...depths] })
+    say({ title: `Scaling, ${layout}`, about: SCALING, figures })
   }
   say({ title: 'Following PostgreSQL', about: FOLLOWING, figures: await measureLatency(stage, shallow, layout) })
   if (!quick) say({ title: 'Idle', about: IDLE, figures: await measureIdle(stage, shallow, layout) })
@@ -81,9 +82,17 @@ const NOMINAL = [
   '50 symbols x 3 timeframes x 250 candles and 6,000 indicator fields, from',
   'FLUSHALL until all is verified; the references end when all is written.',
 ]
-const SCALING = ['From FLUSHALL until all is verified.']
+const SCALING = ['From FLUSHALL until all is verified, in turns with 50 symbols.']
 const FOLLOWING = ['1,000 indicator values change a second, for 10 seconds.']
 const IDLE = ['50 symbols, nothing happens, for 15 seconds.']
+
+/** Whatever else runs shares the cores with the daemon, PostgreSQL and Redis. */
+function busyLines(): string[] {
+  const [load = 0] = loadavg()
+  return load > cpus().length / 2
+    ? [`The machine is busy (load ${load.toFixed(1)}): expect times above what they could be.`]
+    : []
+}
 
 function withVerdict(figure: Figure): object {
   const met = isMet(figure)

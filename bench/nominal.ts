@@ -89,12 +89,14 @@ function figuresOf(
   add('file', 'a  redis-cli --pipe, ready-made file')
   add('rows', 'b  psql | redis-cli --pipe, by row')
   add('aggregated', 'c  the same, 250 samples a command')
+  // The design sets these for series; in sorted sets Redis has a fifth of the work, and what is left is mostly PostgreSQL's.
+  const isNominal = layout === 'timeseries'
   if (times.file.length > 0) {
-    const target = { is: 'at most', bound: 2 } as const
+    const target = isNominal ? ({ is: 'at most', bound: 2 } as const) : undefined
     figures.push(ratio(`${layout}.times_file`, 'Rekindle takes, times a', ours, median(times.file), target))
   }
   if (times.rows.length > 0) {
-    const target = { is: 'at least', bound: 3 } as const
+    const target = isNominal ? ({ is: 'at least', bound: 3 } as const) : undefined
     figures.push(
       ratio(`${layout}.rows_times`, 'b takes, times Rekindle', median(times.rows), ours, target),
       ratio(`${layout}.aggregated_times`, 'c takes, times Rekindle', median(times.aggregated), ours),

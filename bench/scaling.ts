@@ -1,61 +1,102 @@
+import type { Redis } from 'ioredis'
+import type { RunningRedis } from '../lab/redis.js'
 import { Daemon, type Layout, type Memory } from './daemon.js'
 import { type Figure, ratio, timing } from './figures.js'
 import { rest, wipe } from './rounds.js'
 import type { Stage } from './stage.js'
 import { median } from './statistics.js'
 
-/** What one size costs: ms for each round, and the daemon's memory after the last, if the system tells. */
+/** What the restore of one market costs: ms for each round, and the daemon's memory after the last, if the system tells. */
 export interface Cost {
   readonly rounds: readonly number[]
   readonly memory: Memory | undefined
 }
 
-/** Restores after a wipe, a few times, with a daemon of its own. */
-export async function measureCost(stage: Stage, databaseUrl: string, layout: Layout, rounds: number): Promise<Cost> {
-  const { redis, connection } = stage
-  await connection.flushall()
-  const { daemon } = await Daemon.start({ redisUrl: redis.url, databaseUrl, layout })
+/** Costs of two markets that were restored in turns, so that whatever slows the machine slows both. */
+export interface Pair {
+  readonly base: Cost
+  readonly other: Cost
+}
+
+/** Wipes and restores two markets in turns, each with a Redis and a daemon of its own; the daemon that waits costs next to nothing. */
+export async function measurePair(
+  stage: Stage,
+  layout: Layout,
+  baseUrl: string,
+  otherUrl: string,
+  rounds: number,
+): Promise<Pair> {
+  const base = await Side.open(stage.redis, stage.connection, layout, baseUrl)
   try {
-    const times: number[] = []
-    for (let round = 0; round < rounds; round++) {
+    const other = await Side.open(stage.spare, stage.spareConnection, layout, otherUrl)
+    try {
+      for (let round = 0; round < rounds; round++) {
+        await base.restore()
+        await other.restore()
+      }
       await rest()
-      times.push((await wipe(connection, daemon)).took)
+      return { base: base.cost(), other: other.cost() }
+    } finally {
+      await other.close()
     }
-    await rest()
-    return { rounds: times, memory: daemon.memory() }
   } finally {
-    await daemon.stop()
-    await connection.flushall()
+    await base.close()
   }
 }
 
-const MEMORY_LIMIT = { is: 'at most', bound: 150 } as const
+class Side {
+  private readonly rounds: number[] = []
 
-/** Costs by number of symbols, the smallest first, each against the smallest: at most a tenth more than the ratio of the numbers. */
-export function symbolFigures(costs: ReadonlyMap<number, Cost>): (Figure | string)[] {
-  const [first] = costs
-  if (!first) return []
-  const [fewest, base] = first
-  return [...costs].flatMap(([symbols, { rounds, memory }]): (Figure | string)[] => {
-    const name = `${symbols.toLocaleString('en-US')} symbols`
-    const bound = Math.round((symbols / fewest) * 1.1)
-    return [
-      timing(`symbols_${symbols}`, name, rounds),
-      ...(symbols === fewest
-        ? []
-        : [
-            ratio(
-              `symbols_${symbols}.times`,
-              `  times ${fewest} symbols (${symbols / fewest} x the data)`,
-              median(rounds),
-              median(base.rounds),
-              { is: 'at most', bound },
-            ),
-          ]),
-      ...memoryFigures(symbols, memory),
-    ]
-  })
+  private constructor(
+    private readonly connection: Redis,
+    private readonly daemon: Daemon,
+  ) {}
+
+  static async open(redis: RunningRedis, connection: Redis, layout: Layout, databaseUrl: string): Promise<Side> {
+    await connection.flushall()
+    const { daemon } = await Daemon.start({ redisUrl: redis.url, databaseUrl, layout })
+    return new Side(connection, daemon)
+  }
+
+  async restore(): Promise<void> {
+    await rest()
+    this.rounds.push((await wipe(this.connection, this.daemon)).took)
+  }
+
+  cost(): Cost {
+    return { rounds: this.rounds, memory: this.daemon.memory() }
+  }
+
+  async close(): Promise<void> {
+    await this.daemon.stop()
+    await this.connection.flushall()
+  }
 }
+
+/** Costs of more symbols against those of 50: at most a tenth more than the ratio of the numbers. */
+export function symbolFigures(symbols: number, { base, other }: Pair): (Figure | string)[] {
+  const times = symbols / 50
+  const target = { is: 'at most', bound: Math.round(times * 1.1) } as const
+  const [ours, theirs] = [median(other.rounds), median(base.rounds)]
+  return [
+    timing(`symbols_${symbols}`, `${symbols.toLocaleString('en-US')} symbols`, other.rounds),
+    ratio(`symbols_${symbols}.times`, `  times 50 symbols (${times} x the data)`, ours, theirs, target),
+    ...memoryFigures(symbols, other.memory),
+  ]
+}
+
+/** Costs of 50 symbols, and of the same with ten times the history. A tenth more is within what rounds differ by. */
+export function depthFigures({ base, other }: Pair): (Figure | string)[] {
+  const target = { is: 'at most', bound: 1.1 } as const
+  return [
+    timing('symbols_50', '50 symbols', base.rounds),
+    ...memoryFigures(50, base.memory),
+    timing('depth_10', '50 symbols, ten times the history', other.rounds),
+    ratio('depth_times', '  times the shallow one', median(other.rounds), median(base.rounds), target),
+  ]
+}
+
+const MEMORY_LIMIT = { is: 'at most', bound: 150 } as const
 
 function memoryFigures(symbols: number, memory: Memory | undefined): (Figure | string)[] {
   if (!memory) return ['  memory is measured where the system has /proc']
@@ -63,17 +104,5 @@ function memoryFigures(symbols: number, memory: Memory | undefined): (Figure | s
   return [
     { id, label: '  memory of the daemon afterwards', value: memory.now, unit: 'MB', target: MEMORY_LIMIT },
     { id: `${id}_peak`, label: '  at its peak', value: memory.peak, unit: 'MB', target: MEMORY_LIMIT },
-  ]
-}
-
-/** The same symbols with ten times the history. A tenth more is within what rounds differ by. */
-export function depthFigures(shallow: Cost, deep: Cost): Figure[] {
-  return [
-    timing('depth_1', '50 symbols, 250 candles deep', shallow.rounds),
-    timing('depth_10', '50 symbols, 2,500 candles deep', deep.rounds),
-    ratio('depth_times', '  times the shallow one', median(deep.rounds), median(shallow.rounds), {
-      is: 'at most',
-      bound: 1.1,
-    }),
   ]
 }

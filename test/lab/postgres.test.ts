@@ -1,5 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
 import { startPostgres } from '../../lab/postgres.js'
@@ -8,9 +7,11 @@ import { useDatabase } from '../support/servers.js'
 
 describe('startPostgres', () => {
   it('keeps its data and port over a restart and a crash, and leaves nothing behind', async () => {
-    const before = ourFolders()
     const postgres = await startPostgres()
     const url = await postgres.createDatabase('kept')
+    const [settings] = (await run(url, 'SHOW data_directory')) as { data_directory: string }[]
+    const folder = settings?.data_directory ?? ''
+    expect(existsSync(folder)).toBe(true)
     await run(url, 'CREATE TABLE t AS SELECT 42 AS answer')
     await postgres.restart()
     expect(await run(url, 'SELECT answer FROM t')).toEqual([{ answer: 42 }])
@@ -25,7 +26,7 @@ describe('startPostgres', () => {
     const { pid } = postgres
     await postgres.stop()
     expect(isAlive(pid)).toBe(false)
-    expect(ourFolders().filter((name) => !before.includes(name) && existsSync(`${tmpdir()}/${name}/data`))).toEqual([])
+    expect(existsSync(folder)).toBe(false)
   })
 })
 
@@ -37,10 +38,6 @@ describe('useDatabase', () => {
     expect(await database.query('SELECT a FROM t')).toEqual([{ a: 7 }])
   })
 })
-
-function ourFolders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith('rekindle-postgres-'))
-}
 
 async function run(url: string, sql: string): Promise<unknown[]> {
   const client = new Client({ connectionString: url })
