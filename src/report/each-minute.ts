@@ -4,6 +4,7 @@ const MINUTE = 60_000
 /** Passes the first thing on at once and gathers what follows into one call a minute: for what others can send us any number of. */
 export class EachMinute<T> {
   private gathered: T[] = []
+  private count = 0
   private timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -12,16 +13,10 @@ export class EachMinute<T> {
     private readonly keep = 100,
   ) {}
 
-  private count = 0
-
   add(thing: T): void {
     this.count++
     if (this.gathered.length < this.keep) this.gathered.push(thing)
     if (!this.timer) this.flush()
-  }
-
-  stop(): void {
-    clearTimeout(this.timer)
   }
 
   private flush(): void {

@@ -105,7 +105,7 @@ describeOwnServers('the listener', () => {
   it('that is cut for 10 s while rows change catches up', { timeout: 60_000 }, async () => {
     daemon = startDaemon(testConfig(redis.url, proxy.url(postgres.url), { layout: layout() }))
     await daemon.next('watching')
-    daemon.skip()
+    daemon.passOver()
     await proxy.cut()
     const cutAt = Date.now()
     await daemon.next('postgres_down')
@@ -120,7 +120,7 @@ describeOwnServers('the listener', () => {
     expect(daemon.all('postgres_down')).toHaveLength(1)
     expect(daemon.all('data_loss')).toEqual([])
     // And it hears again.
-    daemon.skip()
+    daemon.passOver()
     await setIndicator(database, { symbol: 'ETHUSDT', timeframe: 'm5', param: 'rsi_14', value: 78.25 })
     expect(await daemon.next('sync')).toMatchObject({ symbol: 'ETHUSDT', dataset: 'indicators', fields: 1 })
     await expectWhole(redis.url, database, layout())
@@ -129,7 +129,7 @@ describeOwnServers('the listener', () => {
   it('ignores and counts what is not ours', async () => {
     daemon = startDaemon(testConfig(redis.url, postgres.url, { layout: layout() }))
     await daemon.next('watching')
-    daemon.skip()
+    daemon.passOver()
     for (const payload of ['hello', '{}', '{"v":2,"dataset":"indicators","keys":null}', '[1]', 'x'.repeat(7_999)]) {
       await database.query('SELECT pg_notify($1, $2)', ['rekindle', payload])
     }
@@ -150,7 +150,7 @@ describe('without triggers', () => {
     daemon = startDaemon(testConfig(redis.url, database.url, { layout: anyLayout(), poll: '100ms' }))
     await daemon.next('watching')
     expect(daemon.all('degraded')).toMatchObject([{ what: 'triggers', hint: 'run: rekindle triggers --apply' }])
-    daemon.skip()
+    daemon.passOver()
     for (const value of [31, 32, 33]) {
       await setIndicator(database, { symbol: 'ETHUSDT', timeframe: 'm5', param: 'rsi_14', value })
       await daemon.next('sync', ({ symbol, fields }) => symbol === 'ETHUSDT' && fields === 1)
@@ -171,7 +171,7 @@ describe('changes of one instance', () => {
   it('reach Redis within one notification, and leave the rest alone', async () => {
     daemon = startDaemon(testConfig(redis.url, database.url, { layout: anyLayout() }))
     await daemon.next('watching')
-    daemon.skip()
+    daemon.passOver()
     await database.query("UPDATE indicator_values_v4 SET value = value + 1 WHERE symbol = 'SOLUSDT'")
     await untilWhole(redis.url, database, anyLayout())
     expect(new Set(daemon.all('sync').map(({ symbol }) => symbol))).toEqual(new Set(['SOLUSDT']))

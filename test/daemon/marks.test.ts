@@ -24,7 +24,7 @@ describeOwnServers('the marks', () => {
       relay = await startRelay(redis.port)
       daemon = startDaemon(testConfig(relay.url(redis.url), database.url, { layout, poll: '100ms' }))
       await daemon.next('watching')
-      daemon.skip()
+      daemon.passOver()
     })
     afterEach(async () => {
       daemon.stop()

@@ -23,7 +23,7 @@ describeLayouts('one incident', (layout) => {
   async function whole(): Promise<void> {
     daemon = startDaemon(testConfig(redis.url, database.url, { layout }))
     await daemon.next('watching')
-    daemon.skip()
+    daemon.passOver()
   }
 
   it('is a hundred keys that are deleted one after the other', async () => {

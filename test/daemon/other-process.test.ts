@@ -31,7 +31,7 @@ describeOwnServers('another process', () => {
     async function whole(url = redis.url): Promise<string | undefined> {
       daemon = startDaemon(testConfig(url, database.url, { layout }))
       const { run_id } = await daemon.next('watching')
-      daemon.skip()
+      daemon.passOver()
       return run_id
     }
 

@@ -61,7 +61,7 @@ describeOwnServers('to stop', () => {
     const sessions = 'SELECT FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()'
     await until(async () => (await database.query(sessions, ['rekindle'])).length === 0)
     await until(() => timers() <= before)
-    daemon.skip()
+    daemon.passOver()
     await redis.cli('FLUSHALL')
     expect(daemon.all('suspicion')).toEqual([])
     expect(await redis.cli('DBSIZE')).toBe(0)
@@ -81,7 +81,7 @@ describeOwnServers('to stop', () => {
     try {
       start()
       await daemon.next('watching')
-      daemon.skip()
+      daemon.passOver()
       const write = layout === 'timeseries' ? 'TS.CREATE' : 'ZADD'
       const held = relay.hold('indicator:', 'HSET')
       await redis.cli('FLUSHALL')

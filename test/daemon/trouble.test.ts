@@ -27,7 +27,7 @@ describeOwnServers('a Redis in trouble', () => {
     async function whole(): Promise<void> {
       daemon = startDaemon(testConfig(redis.url, database.url, { layout, poll: '50ms' }))
       await daemon.next('watching')
-      daemon.skip()
+      daemon.passOver()
     }
 
     /** Refused writes, as counted by Redis itself. */
@@ -138,7 +138,7 @@ describeOwnServers('a Redis in trouble', () => {
       try {
         daemon = startDaemon(testConfig(redis.url, database.url, { layout, poll: '50ms' }))
         await daemon.next('watching')
-        daemon.skip()
+        daemon.passOver()
         await redis.cli('REPLICAOF', master.host, master.port)
         // It takes over the emptiness of its master, and nobody heals it.
         await until(() => daemon.all('redis_down').length > 0)
@@ -184,7 +184,7 @@ describeOwnServers('a Redis that hangs for longer than a reply may take', () => 
   it('is told to be down, and healed of what it lost meanwhile', { timeout: 60_000 }, async () => {
     daemon = startDaemon(testConfig(redis.url, database.url, { layout: anyLayout(), poll: '50ms' }))
     await daemon.next('watching')
-    daemon.skip()
+    daemon.passOver()
     redis.pause()
     const flushed = redis.cli('FLUSHALL').catch(() => redis.cli('FLUSHALL'))
     expect(await daemon.next('redis_down')).toMatchObject({ reason: expect.stringMatching(/timed out/) })

@@ -19,7 +19,7 @@ describeLayouts('the scrub', (layout) => {
   async function whole(): Promise<void> {
     daemon = startDaemon(testConfig(redis.url, database.url, { layout, scrub: '200ms' }))
     await daemon.next('watching')
-    daemon.skip()
+    daemon.passOver()
   }
 
   /** The time of the n-th of 40 candles. */

@@ -14,15 +14,15 @@ export type EventOf<Name extends LogEvent['event']> = Extract<LogEvent, { event:
 /** A daemon in this process, and the events that it has emitted. */
 export interface RunningDaemon {
   readonly events: readonly LogEvent[]
-  /** The first event of this name that `next` and `skip` have not passed; waits for it, 20 s by default. */
+  /** The first event of this name that `next` and `passOver` have not passed; waits for it, 20 s by default. */
   next<Name extends LogEvent['event']>(
     name: Name,
     match?: (event: EventOf<Name>) => boolean,
     timeout?: number,
   ): Promise<EventOf<Name>>
   /** Forgets everything so far. */
-  skip(): void
-  /** All events of this name since `skip`. */
+  passOver(): void
+  /** All events of this name since `passOver`. */
   all<Name extends LogEvent['event']>(name: Name): EventOf<Name>[]
   stop(): void
 }
@@ -59,7 +59,7 @@ export function startDaemon(config: Config): RunningDaemon {
       passed = found.at + 1
       return events[found.at] as EventOf<typeof name>
     },
-    skip: () => {
+    passOver: () => {
       passed = events.length
       skipped = passed
     },
