@@ -1,6 +1,6 @@
 /** A YAML file as plain data that remembers where each key stood. */
 
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { configError } from './problem.js'
 
 export interface ConfigDocument {
@@ -41,6 +41,11 @@ function positionOf(document: Document, path: readonly string[]): number {
   let position = 0
   let node: unknown = document.contents
   for (const name of path) {
+    if (isSeq(node)) {
+      node = node.items[Number(name)]
+      position = isNode(node) ? (node.range?.[0] ?? position) : position
+      continue
+    }
     const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && String(key.value) === name) : undefined
     if (!pair) return Number.POSITIVE_INFINITY
     position = (isScalar(pair.key) && pair.key.range?.[0]) || 0

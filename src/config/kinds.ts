@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { parseDuration } from './duration.js'
-import { templateProblem } from './template.js'
+import { rowTemplateProblem, templateProblem } from './template.js'
 
 /** PostgreSQL cuts longer names short, and then two could become one. */
 const LONGEST_NAME = 63
@@ -18,15 +18,41 @@ export function dataset<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.preprocess((raw) => (raw === undefined ? {} : raw), either)
 }
 
-function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape, should: string) {
-  const message = `is not a mapping; ${should} ${Object.keys(shape).join(', ')}`
-  return z.strictObject(shape, { error: ({ code }) => (code === 'invalid_type' ? message : undefined) })
+/** A section that `false` switches off; absent and empty mean all defaults. */
+export function switchable<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const either = z.union([z.literal(false), mapping(shape, 'it should be false, or hold')])
+  return z.preprocess((raw) => raw ?? {}, either)
 }
 
-/** SQL that gives the symbols. */
-export const query = z
-  .string({ error: 'is no query; it should be a SELECT that gives one symbol a row' })
-  .regex(/\S/, { error: 'is empty; it should be a SELECT that gives one symbol a row' })
+/** A mapping in a list. */
+export function element<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return mapping(shape, 'it should hold')
+}
+
+/** A mapping of these keys and no others. */
+export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape, should: string) {
+  const known = Object.keys(shape).join(', ')
+  return z.strictObject(shape, {
+    error: ({ code }) => {
+      if (code === 'invalid_type') return `is not a mapping; ${should} ${known}`
+      return code === 'unrecognized_keys' ? `unknown key; it should be one of ${known}` : undefined
+    },
+  })
+}
+
+/** Text that is not blank. */
+export function text(what: string, example: string) {
+  const error = `is not ${what}; it should be text ${example}`
+  return z.string({ error }).regex(/\S/, { error })
+}
+
+/** true or false. */
+export const yesOrNo = z.boolean({ error: 'is neither true nor false; it should be one of them' })
+
+/** SQL that gives rows; `should` says of what. */
+export function query(should: string) {
+  return z.string({ error: `is no query; ${should}` }).regex(/\S/, { error: `is empty; ${should}` })
+}
 
 const NAME = `is no name; it should be 1 to ${LONGEST_NAME} bytes of text`
 
@@ -97,6 +123,12 @@ export const timeframeTemplate = checked(
     (value.includes('{timeframe}')
       ? undefined
       : 'has no {timeframe}; it should hold {timeframe}, as instances of several timeframes would share a key'),
+)
+
+/** A key template with columns of a row. */
+export const rowTemplate = checked(
+  'is no template; it should be text with columns, such as "user:{id}"',
+  rowTemplateProblem,
 )
 
 function checked(error: string, problemOf: (value: string) => string | undefined) {

@@ -33,7 +33,7 @@ function mistakesOf(issue: z.core.$ZodIssue, base: string[], origin: Origin, def
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       position: origin.positionOf([...path, key]),
-      error: unknownKey(origin.sourceOf(path), path, key, keyPaths(defaults)),
+      error: unknownKey(origin.sourceOf(path), path, key, keyPaths(defaults), issue.message),
     }))
   }
   const error = wrongValue(origin.sourceOf(path), path, issue.input, issue.message)
@@ -41,11 +41,13 @@ function mistakesOf(issue: z.core.$ZodIssue, base: string[], origin: Origin, def
 }
 
 /** Guesses a slip of the finger first, then a right key in the wrong section, then whatever is least unlike. */
-function unknownKey(source: string, path: string[], key: string, known: string[][]): ConfigError {
+function unknownKey(source: string, path: string[], key: string, known: string[][], message: string): ConfigError {
   const isHere = (each: string[]) =>
     each.length === path.length + 1 && path.every((name, depth) => each[depth] === name)
   const names = known.filter(isHere).map((each) => each.at(-1) ?? '')
   const slip = closestMatch(key.toLowerCase(), names, { maxDistance: 2 })
+  // In a list, and in a mapping whose names are the user's own, the defaults know nothing.
+  if (names.length === 0) return configError(source, dotted([...path, key]), message)
   const elsewhere = known.find((each) => each.at(-1) === key)
   const guess = (slip === undefined && elsewhere) || [...path, slip ?? closestMatch(key, names) ?? '']
   return configError(source, dotted([...path, key]), `unknown key; did you mean ${dotted(guess)}?`)

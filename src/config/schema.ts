@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { findClashes } from './clashes.js'
+import { type BackupConfig, backup, type KeyClass, keys, type RecoverConfig, recover } from './keeping.js'
 import {
   count,
   dataset,
@@ -16,6 +17,7 @@ import {
   timeframeTemplate,
   url,
 } from './kinds.js'
+import { type RowsConfig, rows } from './rows.js'
 import { postgresUrlProblem, redisUrlProblem } from './url.js'
 
 export type Column = 'open' | 'high' | 'low' | 'close' | 'volume'
@@ -28,8 +30,14 @@ export interface Config {
   candles?: CandlesConfig
   /** Absent when the file says `indicators: false`. */
   indicators?: IndicatorsConfig
+  /** Tables and queries whose rows are keys, by the name of the dataset: `rows.<name>`. */
+  rows: Record<string, RowsConfig>
+  /** What becomes of keys that no dataset holds. */
+  keys: KeyClass[]
   watch: { poll: number; scrub: number }
   sync: { channel: string }
+  backup: BackupConfig
+  recover: RecoverConfig
   log: { level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' }
 }
 
@@ -102,11 +110,19 @@ const indicators = dataset({
 export const configSchema: z.ZodType<Config> = section({
   redis: section({ url: url(redisUrlProblem).default('redis://127.0.0.1:6379/0') }),
   postgres: section({ url: url(postgresUrlProblem).default('postgres://127.0.0.1:5432/postgres') }),
-  symbols: section({ query: query.default("SELECT symbol FROM tickers WHERE status = 'enabled' ORDER BY symbol") }),
+  symbols: section({
+    query: query('it should be a SELECT that gives one symbol a row').default(
+      "SELECT symbol FROM tickers WHERE status = 'enabled' ORDER BY symbol",
+    ),
+  }),
   candles,
   indicators,
+  rows: rows.default({}),
+  keys: keys.default([]),
   watch: section({ poll: duration(50).prefault('1s'), scrub: duration(1).prefault('5m') }),
   sync: section({ channel: name.default('rekindle') }),
+  backup,
+  recover,
   log: section({
     level: oneOf('log level', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   }),
@@ -115,8 +131,9 @@ export const configSchema: z.ZodType<Config> = section({
     for (const { path, template, problem } of findClashes(config)) {
       context.addIssue({ code: 'custom', path, input: template, message: problem })
     }
-    if (!config.candles && !config.indicators) {
-      const message = 'leaves nothing to guard, as candles and indicators are both off; it should be on, or the other'
+    if (!config.candles && !config.indicators && Object.keys(config.rows).length === 0) {
+      const message =
+        'leaves nothing to guard, as candles and indicators are both off and there are no rows; it should be on, or one of the others'
       context.addIssue({ code: 'custom', path: ['indicators'], input: false, message })
     }
   })

@@ -32,3 +32,18 @@ export function templateProblem(template: string): string | undefined {
     ? undefined
     : 'has no {symbol}; it should hold {symbol}, so that every symbol has its own key'
 }
+
+/** The columns that a key template of rows names, in order, each once. */
+export function templateColumns(template: string): string[] {
+  return [...new Set([...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? ''))]
+}
+
+/** What is wrong with a key template of rows, as `<what is wrong>; <what it should be>`, or undefined. */
+export function rowTemplateProblem(template: string): string | undefined {
+  if (template.startsWith('rekindle:')) return "gives keys in Rekindle's own space; it should not begin with rekindle:"
+  if (template.split('{').length !== template.split('}').length || template.includes('{}'))
+    return 'holds a brace without its partner or its column; it should use {column}'
+  return templateColumns(template).length > 0
+    ? undefined
+    : 'names no column; it should hold one, such as {id}, so that every row has its own key'
+}

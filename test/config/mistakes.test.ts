@@ -60,7 +60,7 @@ const unknownKeys: Table = [
 ]
 
 const wrongTypes: Table = [
-  ['[1, 2]', 'a list is not a mapping; it should hold redis, postgres, symbols, candles, indicators, watch, sync, log'],
+  ['[1, 2]', 'a list is not a mapping; it should hold redis, postgres, symbols, candles, indicators, rows, keys, watch, sync, backup, recover, log'],
   ['hello', '"hello" is not a mapping; it should hold redis'],
   ['watch: 5', 'watch: 5 is not a mapping; it should hold poll, scrub'],
   ['redis: redis://u:hunter2@h', 'redis: "redis://u:***@h" is not a mapping; it should hold url'],
