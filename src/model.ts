@@ -55,6 +55,27 @@ export interface ServerFacts {
   readonly calls: Readonly<Record<'flushall' | 'flushdb' | 'swapdb' | 'del' | 'unlink', number>> | undefined
 }
 
+/** What would bring a key back: the heal from PostgreSQL, a backup, or its own writers within a while. */
+export type Recovery = 'postgres' | 'backup' | 'itself'
+
+/** Keys that share a fate, by a pattern as of Redis' KEYS. The first class that matches a key is its class. */
+export interface KeyClass {
+  readonly match: string
+  readonly recovery: Recovery
+  /** What their loss means for users. */
+  readonly impact?: string
+}
+
+/** What stands between the data and its loss, or its recovery: `note` where it may well be meant so. */
+export interface Risk {
+  /** Stable, for scripts: `aof_off`, `no_save_points`, … */
+  readonly code: string
+  readonly severity: 'risk' | 'note'
+  readonly message: string
+  /** The command or setting that mends it. */
+  readonly mend: string
+}
+
 /** What one key lacks compared with PostgreSQL. Counts are samples, members or fields. */
 export interface Lack {
   readonly symbol: string

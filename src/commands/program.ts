@@ -1,15 +1,11 @@
-import { Command, CommanderError, Option } from 'commander'
-import { parseDuration } from '../config/duration.js'
+import { Command, CommanderError } from 'commander'
 import { loadConfig } from '../config/load.js'
 import { configError } from '../config/problem.js'
-import type { Config } from '../config/schema.js'
 import { version } from '../version.js'
 import { type Answer, printAnswer, printFailure } from './answer.js'
-import { restore } from './restore.js'
-import { type TriggersOptions, triggers } from './triggers.js'
-import { verify } from './verify.js'
-import { wait } from './wait.js'
-import { watch } from './watch.js'
+import type { Add } from './command.js'
+import { addHealingCommands } from './healing-commands.js'
+import { addKeepingCommands } from './keeping-commands.js'
 
 const ABOUT =
   'Notices within milliseconds that a Redis has lost its data, and restores it from PostgreSQL, symbol by symbol.'
@@ -36,13 +32,6 @@ Environment:
 
 rekindle help COMMAND tells more about one command.`
 
-const PATIENTLY = 'how long to wait while a server is away and nothing gets done'
-
-interface GlobalOptions {
-  readonly config?: string
-  readonly json?: boolean
-}
-
 /** Runs Rekindle with the arguments of its command line; prints, never throws, and gives the exit status. */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   // Known before the arguments are parsed, since that can fail.
@@ -60,14 +49,6 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Prom
     return error.code === 'commander.help' ? 2 : printFailure(wrongCall(error), json)
   }
 }
-
-/** Adds a command that runs with the configuration; its help is a sentence or two. */
-type Add = <Options>(
-  name: string,
-  summary: string,
-  about: string,
-  act: (config: Config, options: Options & GlobalOptions) => Promise<number | Answer>,
-) => Command
 
 /** The whole command line; `done` takes the exit status of a command, or the answer that is to be printed. */
 function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => void): Command {
@@ -89,87 +70,14 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
       .command(name)
       .summary(summary)
       .description(about)
-      .action(async (_options: unknown, command: Command) => {
+      .action(async (...all: unknown[]) => {
+        const command = all.at(-1) as Command
         const options = command.optsWithGlobals<Parameters<typeof act>[1]>()
-        done(await act(loadConfig({ file: options.config, env }), options))
+        done(await act(loadConfig({ file: options.config, env }), options, command.args))
       })
-  for (const addCommand of [addWatch, addRestore, addVerify, addWait, addTriggers]) addCommand(add)
+  addHealingCommands(add)
+  addKeepingCommands(add)
   return program
-}
-
-function addWatch(add: Add): void {
-  add(
-    'watch',
-    'guard Redis until it is stopped: the daemon',
-    'Guards Redis until SIGTERM or SIGINT: notices a loss, says so in its log, restores what is missing, and keeps ' +
-      'Redis equal to PostgreSQL. The log is one JSON object a line on stdout.',
-    watch,
-  )
-}
-
-function addRestore(add: Add): void {
-  add<{ symbol: string[]; timeout: number }>(
-    'restore',
-    'make Redis whole once, and exit',
-    'Compares Redis with PostgreSQL, writes what is missing or differs, verifies it and marks it ready. What is whole ' +
-      'is not written again, so it may be run at any time. Run it before the workers start.',
-    (config, { symbol, timeout }) => restore(config, { symbols: symbol, timeout }),
-  )
-    .addOption(symbolOption('restore this symbol only; may be repeated'))
-    .addOption(timeoutOption(PATIENTLY))
-}
-
-function addVerify(add: Add): void {
-  add<{ repair?: boolean; timeout: number }>(
-    'verify',
-    'compare all of Redis with PostgreSQL',
-    'Compares every key, value by value, and lists those that differ; then it exits with 1. Writes nothing unless it ' +
-      'is to repair.',
-    (config, { repair = false, timeout }) => verify(config, { repair, timeout }),
-  )
-    .option('--repair', 'write what lacks, and compare again')
-    .addOption(timeoutOption(PATIENTLY))
-}
-
-function addWait(add: Add): void {
-  add<{ symbol: string[]; timeout: number }>(
-    'wait',
-    'wait until Redis is ready for the workers',
-    'Exits with 0, silently, as soon as Redis is whole, or the named symbols are. Asks Redis only; it is watch or ' +
-      'restore that makes it ready.',
-    (config, { symbol, timeout }) => wait(config, { symbols: symbol, timeout }),
-  )
-    .addOption(symbolOption('wait for this symbol only; may be repeated'))
-    .addOption(timeoutOption('how long to wait'))
-}
-
-function addTriggers(add: Add): void {
-  add<TriggersOptions>(
-    'triggers',
-    'print, install or remove the triggers that announce changes',
-    'Prints the SQL of the triggers by which PostgreSQL announces which symbols have changed, or installs or removes ' +
-      'them. Without them, changes are found by polling.',
-    (config, options) => triggers(config, options, (text) => process.stdout.write(`${text}\n`)),
-  )
-    .option('--apply', 'install them; to repeat it does no harm')
-    .option('--drop', 'remove them')
-    .option('--candles', 'also announce changes of candles')
-}
-
-function symbolOption(about: string): Option {
-  return new Option('-s, --symbol <symbol>', about)
-    .default([], 'all')
-    .argParser((value: string, before: string[]) => [...before, value])
-}
-
-function timeoutOption(about: string): Option {
-  return new Option('-t, --timeout <duration>', about).default(30_000, '30s').argParser((value: string) => {
-    try {
-      return parseDuration(value)
-    } catch (error) {
-      throw configError('--timeout', `${JSON.stringify(value)} ${(error as Error).message}`)
-    }
-  })
 }
 
 /** Commander's error as one line: `unknown option '--jsn' (Did you mean --json?)`. */

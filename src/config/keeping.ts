@@ -2,19 +2,8 @@
 
 import { Cron } from 'croner'
 import { z } from 'zod'
+import type { KeyClass } from '../model.js'
 import { count, duration, element, oneOf, section, switchable, text, yesOrNo } from './kinds.js'
-
-/** What would bring a key back: the heal from PostgreSQL, a backup, or its own writers within a while. */
-export type Recovery = 'postgres' | 'backup' | 'itself'
-
-/** Keys that share a fate. The first class whose pattern matches a key is its class. */
-export interface KeyClass {
-  /** A pattern as of Redis' KEYS. */
-  match: string
-  recovery: Recovery
-  /** What their loss means for users. */
-  impact?: string
-}
 
 export interface BackupConfig {
   /** The folder of the backups; relative to the working directory. */
@@ -40,7 +29,7 @@ const CLASSES =
   'it should be a list such as [{ match: "sub:user:*", recovery: backup, impact: "users lose their quota" }]'
 const CRON = 'it should be a cron expression of five fields, such as "0 2 * * *"'
 
-export const keys = z.array(
+export const keys: z.ZodType<KeyClass[]> = z.array(
   element({
     match: text('a pattern', 'such as "sub:user:*"'),
     recovery: oneOf('recovery', ['postgres', 'backup', 'itself']),

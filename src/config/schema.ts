@@ -1,8 +1,9 @@
 /** The shape of a loaded configuration: every default filled in, durations in milliseconds, the environment applied. */
 
 import type { z } from 'zod'
+import type { KeyClass } from '../model.js'
 import { findClashes } from './clashes.js'
-import { type BackupConfig, backup, type KeyClass, keys, type RecoverConfig, recover } from './keeping.js'
+import { type BackupConfig, backup, keys, type RecoverConfig, recover } from './keeping.js'
 import {
   count,
   dataset,

@@ -1,6 +1,6 @@
 import { callsSince } from '../decide/cause.js'
 import { addTallies, type Cause, type Lack, NOTHING, type ServerFacts, type Suspicion, type Tally } from '../model.js'
-import type { LogEvent } from '../report/events.js'
+import type { ClassLoss, LogEvent } from '../report/events.js'
 
 /** For how long nothing more must be lost before an incident of single keys is over, in ms. */
 const QUIET = 250
@@ -140,10 +140,12 @@ export interface LossFacts {
   readonly now: ServerFacts
   readonly wholeAt: number | undefined
   readonly client: Record<string, string> | undefined
+  /** What of each class of keys is gone. */
+  readonly classes: ClassLoss[]
 }
 
 /** The alert of a confirmed loss, with everything that the server tells about how it came about. */
-export function dataLoss({ incident, lacks, before, now, wholeAt, client }: LossFacts): LogEvent {
+export function dataLoss({ incident, lacks, before, now, wholeAt, client, classes }: LossFacts): LogEvent {
   return {
     event: 'data_loss',
     incident: incident.id,
@@ -156,6 +158,7 @@ export function dataLoss({ incident, lacks, before, now, wholeAt, client }: Loss
     symbols: [...incident.symbols].slice(0, NAMES),
     last_seen_whole_at: wholeAt === undefined ? undefined : new Date(wholeAt).toISOString(),
     time_to_detect_ms: incident.detectedAt - incident.suspicion.since,
+    classes,
     evidence: evidence(incident.suspicion, before, now, client),
   }
 }

@@ -72,7 +72,7 @@ export class Losses {
     const client = cause === 'flush' || cause === 'swapdb' ? await findCulprit(probe) : undefined
     const incident = new Incident(++this.opened, cause, suspicion, Date.now(), open?.ids ?? [])
     incident.take(lost)
-    this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client }))
+    this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client, classes: [] }))
     incident.take(open?.outstanding() ?? [])
     this.incident = incident
     return delay

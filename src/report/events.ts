@@ -1,4 +1,17 @@
-import type { Cause } from '../model.js'
+import type { Cause, Recovery } from '../model.js'
+
+/** What a loss took of one class of keys. */
+export interface ClassLoss {
+  match: string
+  recovery: Recovery
+  impact: string | undefined
+  /** How many keys there were when they were last counted, and about how many of these are gone. */
+  keys_before: number
+  keys_gone: number
+  counted_at: string | undefined
+  /** What brings them back, and from where. */
+  comes_back: string
+}
 
 /**
  * The log's events: a contract, people grep and alert on them. Each becomes one JSON object a line with these fields, `event` among
@@ -43,6 +56,8 @@ export type LogEvent =
       symbols: string[]
       last_seen_whole_at: string | undefined
       time_to_detect_ms: number
+      /** Class by class, those of no dataset too: what is gone, and what brings it back. Empty where none are configured. */
+      classes: ClassLoss[]
       evidence: Record<string, unknown>
     }
   | { event: 'symbol_healed'; incident: number | undefined; symbol: string }
@@ -86,6 +101,42 @@ export type LogEvent =
   | { event: 'foreign_notifications'; count: number; example: string }
   /** Values that PostgreSQL holds but Redis cannot (NULL, NaN, infinity): left out of these symbols. */
   | { event: 'left_out'; dataset: string; values: number; symbols: string[] }
+  /** Something now stands between the data and its recovery: `finding` is a code of `rekindle doctor`. */
+  | { event: 'persistence_risk'; finding: string; severity: 'risk' | 'note'; reason: string; hint: string }
+  | { event: 'persistence_ok'; finding: string; after_ms: number }
+  /** A backup was taken and checked. */
+  | {
+      event: 'backup'
+      file: string
+      bytes: number
+      keys: number | undefined
+      took_ms: number
+      checked: string
+      removed: string[]
+    }
+  /** A backup could not be taken, checked, copied away by the user's command, or proved; earlier ones are untouched. */
+  | {
+      event: 'backup_failed'
+      stage: 'take' | 'after' | 'prune' | 'drill'
+      code: string
+      reason: string
+      hint: string
+    }
+  /** A backup was booted in a server of its own and holds what it should. */
+  | { event: 'drill'; file: string; keys: number; took_ms: number; taken_at: string }
+  /** A dump.rdb or the append-only file of Redis was linked aside before it could be replaced. */
+  | { event: 'kept_aside'; what: 'rdb' | 'aof'; path: string; bytes: number }
+  /** Lost keys were brought back from a backup. */
+  | {
+      event: 'keys_recovered'
+      incident: number
+      file: string
+      taken_at: string
+      keys: number
+      kept: number
+      took_ms: number
+    }
+  | { event: 'recover_failed'; incident: number; code: string; reason: string; hint: string }
   | { event: 'stopping'; signal: string }
 
 export type Emit = (event: LogEvent) => void

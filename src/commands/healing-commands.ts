@@ -1,0 +1,72 @@
+import { type Add, symbolOption, timeoutOption } from './command.js'
+import { restore } from './restore.js'
+import { type TriggersOptions, triggers } from './triggers.js'
+import { verify } from './verify.js'
+import { wait } from './wait.js'
+import { watch } from './watch.js'
+
+const PATIENTLY = 'how long to wait while a server is away and nothing gets done'
+
+/** The commands that keep Redis equal to PostgreSQL. */
+export function addHealingCommands(add: Add): void {
+  for (const addCommand of [addWatch, addRestore, addVerify, addWait, addTriggers]) addCommand(add)
+}
+
+function addWatch(add: Add): void {
+  add(
+    'watch',
+    'guard Redis until it is stopped: the daemon',
+    'Guards Redis until SIGTERM or SIGINT: notices a loss, says so in its log, restores what is missing, and keeps ' +
+      'Redis equal to PostgreSQL. The log is one JSON object a line on stdout.',
+    watch,
+  )
+}
+
+function addRestore(add: Add): void {
+  add<{ symbol: string[]; timeout: number }>(
+    'restore',
+    'make Redis whole once, and exit',
+    'Compares Redis with PostgreSQL, writes what is missing or differs, verifies it and marks it ready. What is whole ' +
+      'is not written again, so it may be run at any time. Run it before the workers start.',
+    (config, { symbol, timeout }) => restore(config, { symbols: symbol, timeout }),
+  )
+    .addOption(symbolOption('restore this symbol only; may be repeated'))
+    .addOption(timeoutOption(PATIENTLY))
+}
+
+function addVerify(add: Add): void {
+  add<{ repair?: boolean; timeout: number }>(
+    'verify',
+    'compare all of Redis with PostgreSQL',
+    'Compares every key, value by value, and lists those that differ; then it exits with 1. Writes nothing unless it ' +
+      'is to repair.',
+    (config, { repair = false, timeout }) => verify(config, { repair, timeout }),
+  )
+    .option('--repair', 'write what lacks, and compare again')
+    .addOption(timeoutOption(PATIENTLY))
+}
+
+function addWait(add: Add): void {
+  add<{ symbol: string[]; timeout: number }>(
+    'wait',
+    'wait until Redis is ready for the workers',
+    'Exits with 0, silently, as soon as Redis is whole, or the named symbols are. Asks Redis only; it is watch or ' +
+      'restore that makes it ready.',
+    (config, { symbol, timeout }) => wait(config, { symbols: symbol, timeout }),
+  )
+    .addOption(symbolOption('wait for this symbol only; may be repeated'))
+    .addOption(timeoutOption('how long to wait'))
+}
+
+function addTriggers(add: Add): void {
+  add<TriggersOptions>(
+    'triggers',
+    'print, install or remove the triggers that announce changes',
+    'Prints the SQL of the triggers by which PostgreSQL announces which symbols have changed, or installs or removes ' +
+      'them. Without them, changes are found by polling.',
+    (config, options) => triggers(config, options, (text) => process.stdout.write(`${text}\n`)),
+  )
+    .option('--apply', 'install them; to repeat it does no harm')
+    .option('--drop', 'remove them')
+    .option('--candles', 'also announce changes of candles')
+}
