@@ -1,0 +1,45 @@
+import type { Recovery } from '../model.js'
+
+/** One class of keys as it was last counted; `match` and `recovery` null for the keys of which nobody has said anything. */
+export interface ClassCount {
+  readonly match: string | null
+  readonly recovery: Recovery | null
+  readonly impact: string | undefined
+  readonly keys: number
+  /** When they were counted, in epoch ms. */
+  readonly at: number
+}
+
+/** What a loss took of one class. */
+export interface ClassShare extends ClassCount {
+  /** How many keys are gone, as far as is known; undefined where it is not. */
+  readonly gone: number | undefined
+}
+
+/**
+ * How many keys of a class are gone, judged by a sample of those that were there: `asked` of them should still stand, `missing` do
+ * not. Without any to ask, nothing is known.
+ */
+export function goneOf({ keys }: Pick<ClassCount, 'keys'>, asked: number, missing: number): number | undefined {
+  if (keys === 0) return 0
+  return asked === 0 ? undefined : Math.round((keys * missing) / asked)
+}
+
+/** True if nothing of a class is left of what there was: only then an old backup cannot bring back what was removed on purpose. */
+export function isWipedOut({ keys, gone }: ClassShare): boolean {
+  return keys > 0 && gone === keys
+}
+
+/** What brings a class back, in a few words with the command; `newest` is the newest good backup. */
+export function comesBack(
+  { match, recovery }: Pick<ClassCount, 'match' | 'recovery'>,
+  newest: { readonly path: string; readonly takenAt: string } | undefined,
+  auto: boolean,
+): string {
+  if (recovery === 'postgres') return 'from PostgreSQL, by itself, now'
+  if (recovery === 'itself') return 'by its own writers'
+  if (!newest) return 'by nothing: there is no backup; `rekindle undo` may still find what Redis kept'
+  if (recovery === null) return `unknown: no class matches; a backup of ${newest.takenAt} may hold it`
+  const from = `from the backup of ${newest.takenAt}`
+  return auto ? `${from}, by itself, if nothing is left` : `${from}: rekindle recover --match '${match}'`
+}
