@@ -1,0 +1,173 @@
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { folderTrouble } from '../backup/folder-trouble.js'
+import type { Manifest } from '../backup/manifest.js'
+import { parseInfo } from '../decide/info.js'
+import { connectRedis } from '../redis/connect.js'
+import { type Tethered, tether } from './life-line.js'
+import { checkMemory } from './memory.js'
+import { moduleFiles } from './modules.js'
+import { serverProgram } from './programs.js'
+import { readRdbHeader } from './rdb-header.js'
+import { bootTrouble } from './server-log.js'
+
+/** What a throwaway server boots, and the modules that it takes to read it. */
+export type ThrowawaySource = (
+  | { readonly kind: 'rdb'; readonly path: string }
+  /** A folder as `dir` of a Redis, into which the server may write: a copy, or links. */
+  | { readonly kind: 'aof'; readonly dir: string }
+) & { readonly modules: Manifest['modules'] }
+
+/** A redis-server that holds what a backup holds, on a unix socket that only we can open; it dies with us at the latest. */
+export interface Throwaway {
+  readonly socket: string
+  /** `redis_version` of the server. */
+  readonly version: string
+  /** From the start of the server until all was loaded, in ms. */
+  readonly took_ms: number
+  /** Ends it and removes its folder; may be called again. */
+  close(): Promise<void>
+}
+
+export interface ThrowawayOptions {
+  readonly signal: AbortSignal
+  /** How much of the file is loaded, from 0 to 1. */
+  readonly onProgress?: (share: number) => void
+}
+
+/** A path of a unix socket has room for 107 bytes, and ioredis takes a path apart as it does a URL. */
+const SOCKET_LIMIT = 107
+const PLAIN = /^[\w./-]+$/
+/** Between looks at a server that is loading, in ms. */
+const PERIOD = 20
+/** Backups of servers with more databases than the usual 16 must load; an empty one costs 0.5 KB. */
+const DATABASES = 16_384
+
+/**
+ * Boots a backup in a redis-server of its own. Of an RDB file it is given a link and saves nothing: it cannot change it. Rejects with
+ * a Trouble if there is no redis-server, too little memory or the backup is bad, and with the signal's reason.
+ */
+export async function startThrowaway(source: ThrowawaySource, options: ThrowawayOptions): Promise<Throwaway> {
+  const path = resolve(source.kind === 'rdb' ? source.path : source.dir)
+  const program = serverProgram()
+  try {
+    await checkMemory(await memoryOf(source))
+    options.signal.throwIfAborted()
+    return await boot(source, path, program, options)
+  } catch (error) {
+    options.signal.throwIfAborted()
+    throw folderTrouble(error, path)
+  }
+}
+
+async function boot(
+  source: ThrowawaySource,
+  path: string,
+  program: string,
+  options: ThrowawayOptions,
+): Promise<Throwaway> {
+  const folder = await makeFolder()
+  const socket = join(folder, 's')
+  let server: Tethered | undefined
+  const close = async (): Promise<void> => {
+    await server?.cut()
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    if (source.kind === 'rdb') await symlink(path, join(folder, 'dump.rdb'))
+    const files = source.kind === 'rdb' ? ['--dir', folder, '--appendonly', 'no'] : await appendOnly(path)
+    const modules = moduleFiles(source.modules, program).flatMap((file) => ['--loadmodule', file])
+    const startedAt = performance.now()
+    server = await tether(folder, [program, ...settings(socket), ...files, ...modules])
+    const version = await untilLoaded(server, socket, path, options)
+    return { socket, version, took_ms: Math.round(performance.now() - startedAt), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** No file of settings is read, so that these and the defaults are all that holds. */
+function settings(socket: string): string[] {
+  const all = {
+    port: '0',
+    unixsocket: socket,
+    unixsocketperm: '700',
+    save: '',
+    databases: String(DATABASES),
+    maxmemory: '0',
+    'auto-aof-rewrite-percentage': '0',
+    appendfsync: 'no',
+    daemonize: 'no',
+    logfile: '',
+  }
+  return Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+/** The settings by which a server loads the append-only file of a folder, by the names that it has there. */
+async function appendOnly(dir: string): Promise<string[]> {
+  const found = await findManifest(dir)
+  const names = found ? ['--appenddirname', found.folder, '--appendfilename', found.name] : []
+  return ['--dir', dir, '--appendonly', 'yes', ...names]
+}
+
+/** Where a folder keeps its append-only file of several parts: `appendonlydir` and `appendonly.aof`, unless named otherwise. */
+export async function findManifest(dir: string): Promise<{ folder: string; name: string } | undefined> {
+  const suffix = '.manifest'
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const names = entry.isDirectory() ? await readdir(join(dir, entry.name)).catch(() => []) : []
+    const manifest = names.find((name) => name.endsWith(suffix) && !name.startsWith('temp-'))
+    if (manifest) return { folder: entry.name, name: manifest.slice(0, -suffix.length) }
+  }
+  return undefined
+}
+
+/** What the server will need, in bytes: what the writer of the snapshot needed, where it says so. */
+async function memoryOf(source: ThrowawaySource): Promise<number> {
+  if (source.kind === 'rdb') return Number((await readRdbHeader(source.path)).facts.get('used-mem') ?? 0)
+  const found = await findManifest(source.dir)
+  if (!found) return 0
+  const folder = join(source.dir, found.folder)
+  const base = (await readdir(folder)).find((name) => name.endsWith('.base.rdb'))
+  return base ? Number((await readRdbHeader(join(folder, base))).facts.get('used-mem') ?? 0) : 0
+}
+
+/** A folder that only we can enter, where the path of a socket is not too long. */
+async function makeFolder(): Promise<string> {
+  const fits = (dir: string): boolean =>
+    Buffer.byteLength(`${dir}/rekindle-XXXXXX/s`) <= SOCKET_LIMIT && PLAIN.test(dir)
+  const dir = [tmpdir(), '/tmp'].find(fits) as string
+  return mkdtemp(join(dir, 'rekindle-'))
+}
+
+/** Waits until a server has loaded all; gives its version. */
+async function untilLoaded(
+  server: Tethered,
+  socket: string,
+  path: string,
+  { signal, onProgress }: ThrowawayOptions,
+): Promise<string> {
+  let isOver = false
+  void server.ended.then(() => {
+    isOver = true
+  })
+  let redis: Redis | undefined
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      if (isOver) throw bootTrouble(path, server.log, await server.cut())
+      redis ??= await connectRedis(socket, 'rekindle-throwaway').catch(() => undefined)
+      const info = parseInfo((await redis?.info().catch(() => undefined)) ?? '')
+      const version = info.get('redis_version')
+      if (version !== undefined && info.get('loading') === '0') return version
+      onProgress?.(Number(info.get('loading_loaded_perc') ?? 0) / 100)
+      if (redis?.status === 'end') redis = undefined
+      await Promise.race([delay(PERIOD, undefined, { signal }), server.ended]).catch(() => signal.throwIfAborted())
+    }
+  } finally {
+    redis?.disconnect()
+  }
+}
