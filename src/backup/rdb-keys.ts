@@ -1,0 +1,123 @@
+import { open } from 'node:fs/promises'
+import { CorruptRdb, RdbBytes, UnknownRdb } from './rdb-bytes.js'
+import { moduleParts, skipValue, typeName } from './rdb-skip.js'
+
+export { CorruptRdb, UnknownRdb } from './rdb-bytes.js'
+
+/** A key in an RDB. */
+export interface RdbKey {
+  readonly key: Buffer
+  /** The number of its database. */
+  readonly db: number
+  /** As TYPE says, but `module` for the types of modules. */
+  readonly type: string
+  /** When it expires, in epoch ms. */
+  readonly expiresAt: number | undefined
+}
+
+/** Keys that are handed on together: a turn of the event loop for each single one would cost more than reading it. */
+const BATCH = 1_000
+
+const SLOT_INFO = 244
+const FUNCTION = 245
+const MODULE_AUX = 247
+const IDLE = 248
+const FREQ = 249
+const AUX = 250
+const RESIZE_DB = 251
+const EXPIRES_MS = 252
+const EXPIRES_S = 253
+const SELECT_DB = 254
+const END = 255
+
+/**
+ * Reads the keys of an RDB file batch by batch, in constant memory and without decoding a value, and checks on the way that the
+ * file is whole: it begins as an RDB does, and after its end come the 8 bytes of a checksum and no more. Rejects with CorruptRdb,
+ * with UnknownRdb for what is newer than Rekindle, with an error of the file system, or with the signal's reason.
+ */
+export async function* readRdbKeys(path: string, signal?: AbortSignal): AsyncGenerator<readonly RdbKey[]> {
+  const file = await open(path)
+  try {
+    const bytes = new RdbBytes(file, signal)
+    const version = await readVersion(bytes)
+    yield* readEntries(bytes)
+    const size = bytes.offset + (version >= 5 ? 8 : 0)
+    const { size: found } = await file.stat()
+    if (found < size) throw new CorruptRdb('it ends before its checksum')
+    if (found > size) throw new CorruptRdb(`${found - size} bytes follow its end`)
+  } finally {
+    await file.close()
+  }
+}
+
+/** The version of the format in the nine bytes with which an RDB begins. */
+async function readVersion(bytes: RdbBytes): Promise<number> {
+  await bytes.fill()
+  let magic = ''
+  for (let i = 0; i < 9; i++) magic += String.fromCharCode(bytes.byte())
+  // Valkey 9 and later: the same numbers stand for other types.
+  if (/^VALKEY\d{3}$/.test(magic)) throw new UnknownRdb(`it is of Valkey's own format ${magic.slice(-3)}`)
+  if (!/^REDIS\d{4}$/.test(magic)) throw new CorruptRdb('it does not begin as an RDB does')
+  return Number(magic.slice(5))
+}
+
+async function* readEntries(bytes: RdbBytes): AsyncGenerator<readonly RdbKey[]> {
+  let batch: RdbKey[] = []
+  let db = 0
+  let expiresAt: number | undefined
+  for (;;) {
+    if (bytes.isShort) await bytes.fill()
+    const code = bytes.byte()
+    if (code === END) break
+    if (code === SELECT_DB) db = bytes.length()
+    else if (code === EXPIRES_MS) expiresAt = bytes.signed(8)
+    else if (code === EXPIRES_S) expiresAt = bytes.signed(4) * 1000
+    else if (code >= SLOT_INFO) await skipExtra(bytes, code)
+    else {
+      const type = typeName(code)
+      const read = bytes.string()
+      const key = read instanceof Promise ? await read : read
+      batch.push({ key, db, type, expiresAt })
+      expiresAt = undefined
+      if (bytes.isShort) await bytes.fill()
+      const skipped = skipValue(bytes, code)
+      if (skipped) await skipped
+      if (batch.length >= BATCH) {
+        yield batch
+        batch = []
+      }
+    }
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Skips what belongs to the file or to the next key, but is of no use here. */
+async function skipExtra(bytes: RdbBytes, code: number): Promise<void> {
+  switch (code) {
+    case FREQ:
+      return bytes.skip(1)
+    case IDLE:
+      return void bytes.length()
+    case RESIZE_DB:
+      bytes.length()
+      return void bytes.length()
+    case SLOT_INFO:
+      bytes.length()
+      bytes.length()
+      return void bytes.length()
+    case FUNCTION:
+      return bytes.skipString()
+    case AUX:
+      bytes.skipString()
+      if (bytes.isShort) await bytes.fill()
+      return bytes.skipString()
+    case MODULE_AUX:
+      bytes.length()
+      // When it is to be loaded, as a kind of part and a number.
+      bytes.length()
+      bytes.length()
+      return moduleParts(bytes)
+    default:
+      throw new UnknownRdb(`opcode ${code} is newer than Rekindle`)
+  }
+}
