@@ -93,8 +93,8 @@ export interface Task {
   readonly symbol: string
   readonly dataset: string
   readonly why: 'loss' | 'sync' | 'drift' | 'roster'
-  /** Only these timeframes, or everything the dataset has for the symbol. */
-  readonly timeframes: ReadonlySet<string> | undefined
+  /** Only these parts (what a part is, the dataset decides), or everything the dataset has for the symbol. */
+  readonly parts: ReadonlySet<string> | undefined
   /** Keys that were lost whole: what stands there now was written by a live worker since then, and stays. Absent: none. */
   readonly gone?: ReadonlySet<string>
   /** Compare value by value rather than by digest. */

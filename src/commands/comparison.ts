@@ -133,7 +133,7 @@ class Comparer {
     const { db, patience, server } = this.session
     while (!this.hidden.has(dataset.name)) {
       try {
-        const scope = { symbols, timeframes: undefined, thorough: true }
+        const scope = { symbols, parts: undefined, thorough: true }
         const examination = await examine(dataset, { db, redis: this.life.bulk, signal: this.signal }, scope)
         patience.progressed()
         return this.account(step, examination)

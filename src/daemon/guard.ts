@@ -184,7 +184,7 @@ export class Guard {
     return delay
   }
 
-  /** Takes in datasets of symbols that a heal which began at `began` has verified; `entire` unless it was about some timeframes. */
+  /** Takes in datasets of symbols that a heal which began at `began` has verified; `entire` unless it was about some parts. */
   async verified(
     items: readonly (Clean & { entire: boolean })[],
     tally: Tally,

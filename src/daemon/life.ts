@@ -225,11 +225,11 @@ async function takeIn(
 function tasksOf({ dataset, keys, at }: DatedChange, { guard, datasets }: LifeContext): Task[] {
   if (!datasets.some(({ name }) => name === dataset)) return []
   if (keys === 'all') return guard.symbols.map((symbol) => makeTask(symbol, dataset, 'sync', at))
-  const timeframes = new Map<string, Set<string> | undefined>()
-  for (const { symbol, timeframe } of keys) {
-    const known = timeframes.get(symbol)
-    if (timeframe === undefined || (known === undefined && timeframes.has(symbol))) timeframes.set(symbol, undefined)
-    else timeframes.set(symbol, (known ?? new Set()).add(timeframe))
+  const parts = new Map<string, Set<string> | undefined>()
+  for (const { symbol, part } of keys) {
+    const known = parts.get(symbol)
+    if (part === undefined || (known === undefined && parts.has(symbol))) parts.set(symbol, undefined)
+    else parts.set(symbol, (known ?? new Set()).add(part))
   }
-  return [...timeframes].map(([symbol, some]) => makeTask(symbol, dataset, 'sync', at, some))
+  return [...parts].map(([symbol, some]) => makeTask(symbol, dataset, 'sync', at, some))
 }

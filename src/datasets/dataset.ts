@@ -26,8 +26,8 @@ export interface Finding<W extends Wanted> {
 export interface ReadOptions {
   /** Read the whole history where a bounded look could miss a rarity. */
   readonly thorough: boolean
-  /** Only these timeframes of the symbols, or all. */
-  readonly timeframes: ReadonlySet<string> | undefined
+  /** Only these parts of what the dataset has for the symbols (its timeframes, its rows), or all; it may read more. */
+  readonly parts: ReadonlySet<string> | undefined
 }
 
 /**

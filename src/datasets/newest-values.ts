@@ -16,14 +16,14 @@ export class NewestValues {
 
   constructor(private readonly config: IndicatorsConfig) {}
 
-  async read(db: Database, symbols: readonly string[], { thorough, timeframes }: ReadOptions): Promise<NewestRow[]> {
+  async read(db: Database, symbols: readonly string[], { thorough, parts }: ReadOptions): Promise<NewestRow[]> {
     const isQuick = (symbol: string): boolean => !thorough && this.quick.has(symbol)
     const rest = symbols.filter((symbol) => !isQuick(symbol))
     const [fast, slow] = await Promise.all([
-      this.query(db, symbols.filter(isQuick), false, timeframes),
-      this.query(db, rest, true, timeframes),
+      this.query(db, symbols.filter(isQuick), false, parts),
+      this.query(db, rest, true, parts),
     ])
-    if (!timeframes && rest.length > 0) this.learn(rest, slow, await this.query(db, rest, false, timeframes))
+    if (!parts && rest.length > 0) this.learn(rest, slow, await this.query(db, rest, false, parts))
     return [...fast, ...slow]
   }
 
@@ -41,10 +41,10 @@ export class NewestValues {
     db: Database,
     symbols: readonly string[],
     thorough: boolean,
-    timeframes: ReadonlySet<string> | undefined,
+    parts: ReadonlySet<string> | undefined,
   ): Promise<NewestRow[]> {
     if (symbols.length === 0) return []
-    return db.query<NewestRow>(newestSql(this.config, thorough), [symbols, timeframes ? [...timeframes] : null], {
+    return db.query<NewestRow>(newestSql(this.config, thorough), [symbols, parts ? [...parts] : null], {
       'indicators.instances': this.config.instances,
       'indicators.values': this.config.values,
     })

@@ -1,8 +1,8 @@
-/** The rows of one dataset whose symbols and timeframes are named have changed; without a timeframe, every timeframe of the symbol. */
+/** The rows of one dataset whose symbols and parts (a timeframe, say) are named have changed; without a part, all of the symbol. */
 export interface Change {
   /** `indicators`, `symbols`, or `candles.` and the timeframe. */
   readonly dataset: string
-  readonly keys: ReadonlyArray<{ readonly symbol: string; readonly timeframe?: string }> | 'all'
+  readonly keys: ReadonlyArray<{ readonly symbol: string; readonly part?: string }> | 'all'
 }
 
 /** What a listener sends to itself to learn that notifications still arrive. */
@@ -27,7 +27,7 @@ export function parseAnnouncement(payload: string): Announcement | undefined {
   if (!Array.isArray(keys) || !keys.every(isKey)) return undefined
   return {
     dataset,
-    keys: keys.map(([symbol, timeframe]) => (timeframe === undefined ? { symbol } : { symbol, timeframe })),
+    keys: keys.map(([symbol, part]) => (part === undefined ? { symbol } : { symbol, part })),
   }
 }
 
@@ -47,6 +47,6 @@ function parseObject(text: string): Message | undefined {
   }
 }
 
-function isKey(key: unknown): key is [symbol: string, timeframe?: string] {
-  return Array.isArray(key) && (key.length === 1 || key.length === 2) && key.every((part) => typeof part === 'string')
+function isKey(key: unknown): key is [symbol: string, part?: string] {
+  return Array.isArray(key) && (key.length === 1 || key.length === 2) && key.every((name) => typeof name === 'string')
 }

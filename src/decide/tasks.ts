@@ -22,16 +22,16 @@ export function planTasks(
   }))
 }
 
-/** A fresh task for everything that a dataset holds of a symbol, or for some timeframes of it. */
+/** A fresh task for everything that a dataset holds of a symbol, or for some parts of it. */
 export function makeTask(
   symbol: string,
   dataset: string,
   why: Task['why'],
   since: number,
-  timeframes?: ReadonlySet<string>,
+  parts?: ReadonlySet<string>,
 ): Task {
   const thorough = why === 'drift'
-  return { symbol, dataset, why, since, timeframes, thorough, alone: false, attempt: 0 }
+  return { symbol, dataset, why, since, parts, thorough, alone: false, attempt: 0 }
 }
 
 /** Joins two tasks for the same symbol and dataset: the values are read when they are written, so one visit does for both. */
@@ -40,8 +40,7 @@ export function mergeTasks(waiting: Task, newer: Task): Task {
     symbol: waiting.symbol,
     dataset: waiting.dataset,
     why: WEIGHT[newer.why] > WEIGHT[waiting.why] ? newer.why : waiting.why,
-    timeframes:
-      waiting.timeframes && newer.timeframes ? new Set([...waiting.timeframes, ...newer.timeframes]) : undefined,
+    parts: waiting.parts && newer.parts ? new Set([...waiting.parts, ...newer.parts]) : undefined,
     // If PostgreSQL has changed, too, its value is the newer one as far as anyone can tell.
     ...(waiting.gone && newer.gone && { gone: new Set([...waiting.gone, ...newer.gone]) }),
     thorough: waiting.thorough || newer.thorough,

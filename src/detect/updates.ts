@@ -24,8 +24,8 @@ export class Updates {
     this.seen = new Map(rows.map((row) => [JSON.stringify([row.symbol, row.timeframe]), row.fingerprint]))
     const keys = [...this.seen].flatMap(([key, fingerprint]) => {
       if (before.get(key) === fingerprint) return []
-      const [symbol, timeframe] = JSON.parse(key) as [string, string]
-      return { symbol, timeframe }
+      const [symbol, part] = JSON.parse(key) as [string, string]
+      return { symbol, part }
     })
     return keys.length === 0 ? undefined : { dataset: 'indicators', keys }
   }

@@ -31,10 +31,10 @@ export async function healTasks(
   began: number,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const timeframes = tasks.every((task) => task.timeframes)
-    ? new Set(tasks.flatMap((task) => [...(task.timeframes ?? [])]))
+  const parts = tasks.every((task) => task.parts)
+    ? new Set(tasks.flatMap((task) => [...(task.parts ?? [])]))
     : undefined
-  const outcome = { tasks, began, entire: timeframes === undefined }
+  const outcome = { tasks, began, entire: parts === undefined }
   try {
     const dataset = datasets.find(({ name }) => name === tasks[0]?.dataset)
     if (!dataset)
@@ -42,7 +42,7 @@ export async function healTasks(
     const symbols = tasks.map(({ symbol }) => symbol)
     const thorough = tasks.some((task) => task.thorough)
     const gone = new Set(tasks.flatMap((task) => [...(task.gone ?? [])]))
-    return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, timeframes, thorough, gone }) }
+    return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, parts, thorough, gone }) }
   } catch (error) {
     if (signal.aborted)
       return { ...outcome, result: new Trouble('aborted', 'aborted', 'the next life goes on with it', true) }

@@ -13,7 +13,7 @@ export interface Sides {
 
 export interface Scope {
   readonly symbols: readonly string[]
-  readonly timeframes: ReadonlySet<string> | undefined
+  readonly parts: ReadonlySet<string> | undefined
   readonly thorough: boolean
 }
 

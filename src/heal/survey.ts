@@ -116,7 +116,7 @@ async function compareStep(
   thorough: boolean,
 ): Promise<Survey> {
   try {
-    const { findings } = await examine(dataset, sides, { symbols, timeframes: undefined, thorough })
+    const { findings } = await examine(dataset, sides, { symbols, parts: undefined, thorough })
     const lacks = findings.flatMap(({ lack }) => lack ?? [])
     const keys = new Map<string, string[]>(symbols.map((symbol) => [symbol, []]))
     for (const { wanted } of findings) keys.get(wanted.symbol)?.push(wanted.key)

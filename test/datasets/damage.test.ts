@@ -83,11 +83,7 @@ describe('whatever was done to Redis', () => {
     }
     const { signal } = new AbortController()
     const mend = () =>
-      heal(
-        dataset,
-        { db: sides.db, redis: sides.wire, signal },
-        { symbols: SYMBOLS, timeframes: undefined, thorough: true },
-      )
+      heal(dataset, { db: sides.db, redis: sides.wire, signal }, { symbols: SYMBOLS, parts: undefined, thorough: true })
     for (let seed = 1; seed <= 40; seed++) {
       await sides.redis('FLUSHALL')
       await sides.redis('SET', 'stranger', 'untouched')

@@ -36,7 +36,7 @@ describe('indicators', () => {
   it('reads only the timeframes that are asked for', async () => {
     await insert([['a', '1']])
     await insert([['b', '2']], { timeframe: 'm5' })
-    const options = { thorough: false, timeframes: new Set(['m5', 'm15']) }
+    const options = { thorough: false, parts: new Set(['m5', 'm15']) }
     const { wanted } = await indicators.read(sides.db, ['A'], options)
     expect(wanted.map(({ key }) => key)).toEqual(['indicator:A:m5'])
   })

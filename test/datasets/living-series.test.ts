@@ -23,7 +23,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
   const labels = async (key = CLOSE): Promise<unknown> => Object.fromEntries((await info(key))['labels'] as [])
   const healed = () => {
     const { signal } = new AbortController()
-    const scope = { symbols: ['A'], timeframes: undefined, thorough: true, gone: new Set<string>() }
+    const scope = { symbols: ['A'], parts: undefined, thorough: true, gone: new Set<string>() }
     return heal(candles, { db: sides.db, redis: sides.wire, signal }, scope)
   }
 

@@ -62,7 +62,7 @@ export function indicatorsOf(more: Partial<IndicatorsConfig> = {}): Dataset {
 
 /** Reads and compares, as a survey does. */
 export async function look(dataset: Dataset, sides: Sides, symbols: readonly string[], thorough = true) {
-  const { wanted, leftOut } = await dataset.read(sides.db, symbols, { thorough, timeframes: undefined })
+  const { wanted, leftOut } = await dataset.read(sides.db, symbols, { thorough, parts: undefined })
   const findings = await dataset.compare(sides.wire, wanted, thorough)
   return { findings, leftOut, lacks: lacksOf(findings) }
 }

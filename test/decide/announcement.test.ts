@@ -6,8 +6,8 @@ describe('parseAnnouncement', () => {
     expect(parseAnnouncement('{"v":1,"dataset":"indicators","keys":[["BTCUSDT","m1"],["ETHUSDT","m5"]]}')).toEqual({
       dataset: 'indicators',
       keys: [
-        { symbol: 'BTCUSDT', timeframe: 'm1' },
-        { symbol: 'ETHUSDT', timeframe: 'm5' },
+        { symbol: 'BTCUSDT', part: 'm1' },
+        { symbol: 'ETHUSDT', part: 'm5' },
       ],
     })
   })

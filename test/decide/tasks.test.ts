@@ -58,7 +58,7 @@ describe('makeTask', () => {
       dataset: 'indicators',
       why,
       since: 7,
-      timeframes: new Set(['m1']),
+      parts: new Set(['m1']),
       thorough,
       alone: false,
       attempt: 0,
@@ -73,13 +73,8 @@ describe('mergeTasks', () => {
     ['the weightier reason', { why: 'sync' }, { why: 'loss' }, { why: 'loss' }],
     ['the weightier reason, if it came first', { why: 'loss' }, { why: 'drift' }, { why: 'loss' }],
     ['a new symbol over drift', { why: 'drift' }, { why: 'roster' }, { why: 'roster' }],
-    [
-      'all timeframes of both',
-      { timeframes: new Set(['m1']) },
-      { timeframes: new Set(['m5']) },
-      { timeframes: new Set(['m1', 'm5']) },
-    ],
-    ['everything, if one wants that', { timeframes: new Set(['m1']) }, {}, { timeframes: undefined }],
+    ['all parts of both', { parts: new Set(['m1']) }, { parts: new Set(['m5']) }, { parts: new Set(['m1', 'm5']) }],
+    ['everything, if one wants that', { parts: new Set(['m1']) }, {}, { parts: undefined }],
     ['keys that were lost for both', { gone: new Set(['a']) }, { gone: new Set(['b']) }, { gone: new Set(['a', 'b']) }],
     ['what PostgreSQL has for newer than what a worker wrote', { gone: new Set(['a']) }, {}, {}],
     ['the closer comparison', { thorough: true }, {}, { thorough: true }],
@@ -96,9 +91,8 @@ describe('mergeTasks', () => {
       const [a, b, c] = [some(random), some(random), some(random)] as const
       const merged = mergeTasks(mergeTasks(a, b), c)
       expect(mergeTasks(mergeTasks(c, a), b)).toEqual(merged)
-      for (const { timeframes, thorough } of [a, b, c]) {
-        if (merged.timeframes)
-          expect([...merged.timeframes]).toEqual(expect.arrayContaining([...(timeframes ?? ['?'])]))
+      for (const { parts, thorough } of [a, b, c]) {
+        if (merged.parts) expect([...merged.parts]).toEqual(expect.arrayContaining([...(parts ?? ['?'])]))
         expect(merged.thorough || !thorough).toBe(true)
       }
     })
@@ -107,7 +101,7 @@ describe('mergeTasks', () => {
   function some(random: Seeded): Task {
     return task({
       why: random.pick(['loss', 'sync', 'drift', 'roster']),
-      timeframes: random.below(3) === 0 ? undefined : new Set(random.some(['m1', 'm5', 'm15'])),
+      parts: random.below(3) === 0 ? undefined : new Set(random.some(['m1', 'm5', 'm15'])),
       ...(random.below(2) === 0 && { gone: new Set(random.some(['a', 'b', 'c'])) }),
       thorough: random.below(2) === 0,
       alone: random.below(2) === 0,

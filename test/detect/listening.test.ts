@@ -47,7 +47,7 @@ describeOwnServers('a listener', () => {
       { kind: 'listening' },
       {
         kind: 'change',
-        change: { dataset: 'indicators', keys: [{ symbol: 'A', timeframe: 'm1' }] },
+        change: { dataset: 'indicators', keys: [{ symbol: 'A', part: 'm1' }] },
         at: expect.any(Number),
       },
       { kind: 'foreign', payload: 'other' },
