@@ -1,0 +1,97 @@
+import { open } from 'node:fs/promises'
+import { Trouble } from '../errors.js'
+import { type AofCommand, type AofEnd, readAof } from './aof-reader.js'
+
+/** A flush of our database, as an append-only file tells of it. */
+export interface Flush {
+  /** Where it begins, or the transaction that it is part of: what stands before it is the moment before. */
+  readonly offset: number
+  /** The newest time noted before it, in epoch ms; only where Redis notes times. */
+  readonly at: number | undefined
+}
+
+/** A program that flushes again and again must not fill our memory. */
+const MOST = 1_000
+
+/**
+ * Finds every FLUSHALL, and every FLUSHDB of this database, in one file; oldest first, the newest thousand. One that found nothing to
+ * flush, since nothing was written after the one before it, is left out. Memory stays flat, whatever the size of the file. Rejects
+ * with a Trouble for a file that begins with a snapshot, and with the error of the file system.
+ */
+export async function findFlushes(path: string, database: number): Promise<{ flushes: Flush[] } & AofEnd> {
+  if (await isSnapshot(path)) throw withPreamble(path)
+  const search = new Search(database)
+  const end = await readAof(path, search)
+  return { flushes: search.flushes, ...end }
+}
+
+/** True for a file that begins as an RDB does. */
+export async function isSnapshot(path: string): Promise<boolean> {
+  const file = await open(path, 'r')
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(5), position: 0 })
+    return bytesRead === 5 && /^(REDIS|VALKE)$/.test(buffer.toString('latin1'))
+  } finally {
+    await file.close()
+  }
+}
+
+class Search {
+  readonly flushes: Flush[] = []
+  /** The file is read by a client that begins in database 0. */
+  private current = 0
+  private at: number | undefined
+  /** What stands before the first flush may be in an earlier file. */
+  private isUnknown = true
+  private written = 0
+  /** Where the open transaction begins, and whether it flushes. */
+  private transaction: number | undefined
+  private flushing = false
+
+  constructor(private readonly database: number) {}
+
+  time(at: number): void {
+    this.at = at
+  }
+
+  command(name: AofCommand, offset: number, database: number | undefined): void {
+    switch (name) {
+      case 'select':
+        this.current = database ?? this.current
+        return
+      case 'multi':
+        this.transaction = offset
+        return
+      case 'exec':
+        // A transaction without its end never took place.
+        if (this.flushing) this.found(this.transaction ?? offset)
+        this.transaction = undefined
+        this.flushing = false
+        return
+      case 'flushdb':
+      case 'flushall':
+        if (name === 'flushdb' && this.current !== this.database) return
+        if (this.transaction === undefined) this.found(offset)
+        else this.flushing = true
+        return
+      default:
+        if (this.current === this.database) this.written++
+    }
+  }
+
+  private found(offset: number): void {
+    if (this.written > 0 || this.isUnknown) this.flushes.push({ offset, at: this.at })
+    if (this.flushes.length > MOST) this.flushes.shift()
+    this.written = 0
+    this.isUnknown = false
+  }
+}
+
+function withPreamble(path: string): Trouble {
+  return new Trouble(
+    'bad_backup',
+    `${path}: a snapshot and commands in one file, which cannot be cut`,
+    'use Redis 7 or later, which keeps them apart, or bring keys back from a backup: rekindle recover',
+    false,
+  )
+}
