@@ -1,0 +1,164 @@
+import type { Redis } from 'ioredis'
+import { serverName } from '../config/redact.js'
+import { isOurs } from '../decide/classes.js'
+import { Trouble } from '../errors.js'
+import { connectRedis } from '../redis/connect.js'
+import { redisTrouble } from '../redis/trouble.js'
+import { type Payload, readPayloads, run } from './payloads.js'
+
+export interface CopyOptions {
+  /** The socket of a throwaway server. */
+  readonly from: string
+  /** The URL of the live Redis, which names its database. */
+  readonly to: string
+  /** The database of the source. */
+  readonly database: number
+  readonly select: (key: Buffer) => boolean
+  /** Write over keys that the live Redis has; otherwise these are kept. */
+  readonly replace: boolean
+  /** Write nothing. */
+  readonly dryRun: boolean
+  readonly signal: AbortSignal
+  /** Told after every step; what was done stays done if the copy ends early. */
+  readonly onProgress?: (soFar: Copied, share: number) => void
+}
+
+/** What came of a copy. Counts are keys. */
+export interface Copied {
+  /** Written, or that would have been written. */
+  readonly copied: number
+  /** The live Redis had them, and they were left as they are. */
+  readonly kept: number
+  /** Their time to live has ended since the backup. */
+  readonly expired: number
+  /** The live Redis cannot take them: it lacks their module. */
+  readonly failed: number
+  /** The first of those that were copied, as bytes. */
+  readonly names: readonly Buffer[]
+  /** One that failed. */
+  readonly failure: { readonly key: Buffer; readonly message: string } | undefined
+}
+
+export const NOTHING_COPIED: Copied = { copied: 0, kept: 0, expired: 0, failed: 0, names: [], failure: undefined }
+
+const SOURCE_GONE = new Trouble(
+  'no_memory',
+  'the throwaway server ended in the middle',
+  'is there enough memory?',
+  true,
+)
+
+/** Keys that one SCAN looks at. */
+const STEP = 1_000
+/** Names that are remembered at most. */
+export const NAMES = 10_000
+
+/**
+ * Brings keys from one server into a live one, with what is left of their time to live, and never Rekindle's own. Nothing is locked
+ * and nothing deleted: to repeat it does no harm, nor do two at once. Rejects with a Trouble where going on makes no sense.
+ */
+export async function copyKeys(options: CopyOptions): Promise<Copied> {
+  const { from, to, database, signal } = options
+  const server = serverName(to)
+  const source = await connectRedis(from, 'rekindle-recover')
+  try {
+    if (database > 0) await source.select(database)
+    const target = await connectRedis(to, 'rekindle-recover').catch((error) => {
+      throw redisTrouble(error, server)
+    })
+    try {
+      return await copy(source, target, options)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (source.status !== 'ready') throw SOURCE_GONE
+      throw targetTrouble(error, server)
+    } finally {
+      target.disconnect()
+    }
+  } finally {
+    source.disconnect()
+  }
+}
+
+async function copy(source: Redis, target: Redis, options: CopyOptions): Promise<Copied> {
+  const { select, dryRun, replace, signal, onProgress } = options
+  const write = dryRun ? (replace ? pretendAll : pretend) : put(replace)
+  const total = await source.dbsize()
+  let [soFar, scanned, cursor] = [NOTHING_COPIED, 0, '0']
+  do {
+    signal.throwIfAborted()
+    const [next, keys] = await source.scanBuffer(cursor, 'COUNT', STEP)
+    cursor = next.toString()
+    const chosen = keys.filter((key) => !isOurs(key.toString('latin1')) && select(key))
+    for await (const { payloads, expired } of readPayloads(source, chosen)) {
+      signal.throwIfAborted()
+      soFar = add(soFar, payloads, await write(target, payloads), expired)
+      onProgress?.(soFar, total > 0 ? Math.min(1, scanned / total) : 1)
+    }
+    scanned += keys.length
+    onProgress?.(soFar, total > 0 ? Math.min(1, scanned / total) : 1)
+  } while (cursor !== '0')
+  return soFar
+}
+
+/** What became of one key: the reason where it failed. */
+type Fate = 'copied' | 'kept' | Error
+type Write = (target: Redis, payloads: readonly Payload[]) => Promise<Fate[]>
+
+function put(replace: boolean): Write {
+  return async (target, payloads) => {
+    const asked = target.pipeline()
+    for (const { key, ttl, payload } of payloads) {
+      if (replace) asked.restore(key, ttl, payload, 'REPLACE')
+      else asked.restore(key, ttl, payload)
+    }
+    const replies = (await asked.exec()) ?? []
+    return replies.map(([error]) => {
+      if (!error) return 'copied'
+      if (error.message.startsWith('BUSYKEY')) return 'kept'
+      if (/Bad data format/i.test(error.message)) return error
+      throw error
+    })
+  }
+}
+
+const pretend: Write = async (target, payloads) => {
+  const asked = target.pipeline()
+  for (const { key } of payloads) asked.exists(key)
+  return (await run(asked)).map((exists) => (exists === 1 ? 'kept' : 'copied'))
+}
+
+const pretendAll: Write = async (_, payloads) => payloads.map(() => 'copied')
+
+function add(soFar: Copied, payloads: readonly Payload[], fates: readonly Fate[], expired: number): Copied {
+  const keysThat = (is: (fate: Fate) => boolean): Buffer[] =>
+    payloads.flatMap(({ key }, i) => (is(fates[i] ?? 'kept') ? [Buffer.from(key)] : []))
+  const copied = keysThat((fate) => fate === 'copied')
+  const failed = keysThat((fate) => fate instanceof Error)
+  const reason = fates.find((fate) => fate instanceof Error)
+  return {
+    copied: soFar.copied + copied.length,
+    kept: soFar.kept + payloads.length - copied.length - failed.length,
+    expired: soFar.expired + expired,
+    failed: soFar.failed + failed.length,
+    names: soFar.names.length < NAMES ? [...soFar.names, ...copied.slice(0, NAMES - soFar.names.length)] : soFar.names,
+    failure: soFar.failure ?? (failed[0] && reason ? { key: failed[0], message: reason.message } : undefined),
+  }
+}
+
+function targetTrouble(error: unknown, server: string): Trouble {
+  const said = error instanceof Error ? error.message : ''
+  if (/DUMP payload version or checksum/i.test(said)) {
+    const hint = 'put a redis-server on PATH here that is no newer than the live Redis, and can read the backup'
+    return new Trouble(
+      'bad_backup',
+      `Redis ${server} is too old for what this redis-server writes: ${said}`,
+      hint,
+      false,
+    )
+  }
+  const trouble = redisTrouble(error, server)
+  if (!said.startsWith('NOPERM')) return trouble
+  const hint = 'grant it: ACL SETUSER <user> +restore +exists, and the keys, as in ~sub:*'
+  return new Trouble(trouble.code, trouble.message, hint, false)
+}
