@@ -8,7 +8,7 @@ const LONGEST = 100
 
 /** The error for a value; `problem` reads `<what is wrong>; <what it should be>`. Passwords in it are hidden. */
 export function wrongValue(source: string, path: readonly string[], value: unknown, problem: string): ConfigError {
-  const shown = showValue(value, path[0] === 'redis' || path[0] === 'postgres')
+  const shown = showValue(value, ['redis', 'postgres', 'alerts'].includes(path[0] ?? ''))
   return configError(source, ...(path.length > 0 ? [dotted(path)] : []), `${shown} ${problem}`)
 }
 

@@ -19,6 +19,7 @@ import {
   url,
 } from './kinds.js'
 import { type RowsConfig, rows } from './rows.js'
+import { type AlertsConfig, alerts, type HttpConfig, http } from './telling.js'
 import { postgresUrlProblem, redisUrlProblem } from './url.js'
 
 export type Column = 'open' | 'high' | 'low' | 'close' | 'volume'
@@ -39,6 +40,8 @@ export interface Config {
   sync: { channel: string }
   backup: BackupConfig
   recover: RecoverConfig
+  http: HttpConfig
+  alerts: AlertsConfig
   log: { level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' }
 }
 
@@ -124,6 +127,8 @@ export const configSchema: z.ZodType<Config> = section({
   sync: section({ channel: name.default('rekindle') }),
   backup,
   recover,
+  http,
+  alerts,
   log: section({
     level: oneOf('log level', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   }),

@@ -101,6 +101,25 @@ export type LogEvent =
   | { event: 'foreign_notifications'; count: number; example: string }
   /** Values that PostgreSQL holds but Redis cannot (NULL, NaN, infinity): left out of these symbols. */
   | { event: 'left_out'; dataset: string; values: number; symbols: string[] }
+  /** A symbol (or the rows of a dataset that stand for themselves) has become whole, or is so no longer. */
+  | { event: 'symbol_ready'; symbol: string }
+  | { event: 'symbol_lost'; symbol: string }
+  /** A look at some symbols, or all, is done. */
+  | { event: 'surveyed'; symbols: number | 'all'; lacks: number; took_ms: number }
+  /** What the folder of the backups holds, looked at now and then. */
+  | {
+      event: 'backups_seen'
+      count: number
+      newest_taken_at: string | undefined
+      newest_bytes: number | undefined
+      last_proved_at: string | undefined
+      last_proof_ok: boolean | undefined
+      last_proof_took_ms: number | undefined
+    }
+  /** The configuration was read again at SIGHUP; `changed` are its sections. */
+  | { event: 'reloaded'; changed: string[] }
+  /** The new configuration is wrong, or something outside Redis and PostgreSQL could not be set up; the old goes on. */
+  | { event: 'reload_failed'; reason: string }
   /** Something now stands between the data and its recovery: `finding` is a code of `rekindle doctor`. */
   | { event: 'persistence_risk'; finding: string; severity: 'risk' | 'note'; reason: string; hint: string }
   | { event: 'persistence_ok'; finding: string; after_ms: number }

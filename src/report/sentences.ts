@@ -21,6 +21,12 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   recovered: 'info',
   foreign_notifications: 'warn',
   left_out: 'warn',
+  symbol_ready: 'debug',
+  symbol_lost: 'debug',
+  surveyed: 'debug',
+  backups_seen: 'debug',
+  reloaded: 'info',
+  reload_failed: 'error',
   persistence_risk: 'warn',
   persistence_ok: 'info',
   backup: 'info',
@@ -72,6 +78,20 @@ export function sentence(event: LogEvent): string {
       return `${event.count} notifications on our channel are not ours; ignored`
     case 'left_out':
       return `${event.values} values of ${event.dataset} are NULL, NaN or infinite; left out`
+    case 'symbol_ready':
+      return `${event.symbol} is whole`
+    case 'symbol_lost':
+      return `${event.symbol} is not whole`
+    case 'surveyed':
+      return `Looked at ${event.symbols} symbols: ${event.lacks} keys lack something`
+    case 'backups_seen':
+      return `${event.count} backups, the newest of ${event.newest_taken_at ?? 'never'}`
+    case 'reloaded':
+      return event.changed.length > 0
+        ? `Configuration reloaded: ${event.changed.join(', ')}`
+        : 'Configuration reloaded: nothing changed'
+    case 'reload_failed':
+      return `${event.reason}; the configuration from before goes on`
     case 'persistence_risk':
     case 'backup_failed':
     case 'recover_failed':

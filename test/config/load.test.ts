@@ -62,6 +62,8 @@ const defaults: Config = {
     drill: { every: 604_800_000, alert_after: 1_209_600_000 },
   },
   recover: { auto: false },
+  http: { listen: '127.0.0.1:9808' },
+  alerts: { webhook: { timeout: 5_000 } },
   log: { level: 'info' },
 }
 
@@ -103,6 +105,7 @@ describe('the defaults', () => {
     // Durations are written with their units.
     written.watch = defaults.watch
     written.backup.drill = defaults.backup.drill
+    written.alerts = defaults.alerts
     expect(JSON.stringify(written)).toBe(JSON.stringify(defaults))
   })
 })

@@ -60,7 +60,10 @@ const unknownKeys: Table = [
 ]
 
 const wrongTypes: Table = [
-  ['[1, 2]', 'a list is not a mapping; it should hold redis, postgres, symbols, candles, indicators, rows, keys, watch, sync, backup, recover, log'],
+  [
+    '[1, 2]',
+    'a list is not a mapping; it should hold redis, postgres, symbols, candles, indicators, rows, keys, watch, sync, backup, recover, http, alerts, log',
+  ],
   ['hello', '"hello" is not a mapping; it should hold redis'],
   ['watch: 5', 'watch: 5 is not a mapping; it should hold poll, scrub'],
   ['redis: redis://u:hunter2@h', 'redis: "redis://u:***@h" is not a mapping; it should hold url'],
