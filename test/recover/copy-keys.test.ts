@@ -140,6 +140,6 @@ describeOwnServers('copyKeys', () => {
   })
 })
 
-async function fillNumbers({ cli }: RunningRedis, size: number): Promise<void> {
-  await cli('MSET', ...Array.from({ length: size }, (_, i) => [`sub:${i}`, i]).flat())
+async function fillNumbers(redis: RunningRedis, size: number): Promise<void> {
+  await redis.cli('MSET', ...Array.from({ length: size }, (_, i) => [`sub:${i}`, i]).flat())
 }

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import type { RunningRedis } from '../../lab/redis.js'
 
 /** Copies what a Redis holds now into a folder, as an RDB file of this name. */
-export async function snapshot({ cli, dir }: RunningRedis, folder: string, name = 'backup.rdb'): Promise<string> {
-  await cli('SAVE')
+export async function snapshot(redis: RunningRedis, folder: string, name = 'backup.rdb'): Promise<string> {
+  await redis.cli('SAVE')
   const path = join(folder, name)
-  copyFileSync(join(dir, 'dump.rdb'), path)
+  copyFileSync(join(redis.dir, 'dump.rdb'), path)
   return path
 }

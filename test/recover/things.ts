@@ -5,7 +5,8 @@ import type { RunningRedis } from '../../lab/redis.js'
 export const BINARY = Buffer.from([0, 255, 254, 10, 13, 128])
 
 /** Fills database 0 of a Redis with a key of every type, small and large. */
-export async function fillWithEverything({ cli, hasTimeSeries }: RunningRedis): Promise<void> {
+export async function fillWithEverything(redis: RunningRedis): Promise<void> {
+  const cli = (...command: (string | number | Buffer)[]): Promise<unknown> => redis.cli(...command)
   const many = Array.from({ length: 2_000 }, (_, i) => [`field-${i}`, `value-${i}`]).flat()
   await cli('SET', 'a:string', 'hello')
   await cli('SET', 'a:number', '42')
@@ -27,7 +28,7 @@ export async function fillWithEverything({ cli, hasTimeSeries }: RunningRedis): 
   await cli('XGROUP', 'CREATE', 'a:stream', 'group', '0')
   await cli('XREADGROUP', 'GROUP', 'group', 'worker', 'COUNT', '1', 'STREAMS', 'a:stream', '>')
   await cli('EXPIRE', 'a:hash', '100000')
-  if (hasTimeSeries) {
+  if (redis.hasTimeSeries) {
     await cli('TS.CREATE', 'a:series', 'LABELS', 'symbol', 'BTCUSDT')
     await cli('TS.MADD', ...[1, 2, 3].flatMap((time) => ['a:series', time * 1000, time / 3]))
   }
