@@ -1,5 +1,6 @@
 import { from, fromEvent, lastValueFrom, mergeMap, takeUntil, toArray } from 'rxjs'
 import type { Dataset } from '../datasets/dataset.js'
+import { type Lanes, lanesWith } from '../decide/lanes.js'
 import type { Trouble } from '../errors.js'
 import { type Examination, examine } from '../heal/heal.js'
 import type { Lack } from '../model.js'
@@ -49,14 +50,11 @@ const SETTLE = 2_000
  * Compares everything value by value over one life, and looks again at what differs, so that a live worker's write is not called a
  * difference. Writes nothing. Rejects with a Trouble if the life ends, and if patience does.
  */
-export async function compareAll(
-  session: Session,
-  symbols: readonly string[],
-  life: Life,
-  signal: AbortSignal,
-): Promise<Comparison> {
+export async function compareAll(session: Session, lanes: Lanes, life: Life, signal: AbortSignal): Promise<Comparison> {
   const comparer = new Comparer(session, life, signal)
-  const first = await comparer.lookAt(session.datasets.flatMap((dataset) => stepsOf(dataset, symbols)))
+  const first = await comparer.lookAt(
+    session.datasets.flatMap((dataset) => stepsOf(dataset, lanesWith(lanes, dataset.name))),
+  )
   const { leftOut } = comparer
   const doubtful = first.filter(({ lacks }) => lacks.some(isDoubtful))
   const looks = new Map(first.map((look) => [idOf(look), look]))
@@ -72,8 +70,8 @@ export async function compareAll(
     })
     for (const look of await comparer.lookAt(again)) looks.set(idOf(look), settle(look, looks.get(idOf(look))))
   }
-  const inOrder = symbols.flatMap((symbol) =>
-    session.datasets.flatMap(({ name }) => looks.get(idOf({ symbol, dataset: name })) ?? []),
+  const inOrder = [...lanes].flatMap(([symbol, datasets]) =>
+    datasets.flatMap((dataset) => looks.get(idOf({ symbol, dataset })) ?? []),
   )
   return { looks: inOrder, hidden: comparer.hidden, leftOut }
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.js'
+import { lanesOf, lanesWith } from '../decide/lanes.js'
 import { makeTask } from '../decide/tasks.js'
 import { Trouble } from '../errors.js'
 import { type Answer, namedTroubles, tell } from './answer.js'
@@ -20,9 +21,12 @@ export function restore(config: Config, { symbols, timeout }: RestoreOptions): P
   return withSession(config, timeout, async (session) => {
     const startedAt = Date.now()
     const enabled = await awaitSymbols(session)
-    const chosen = chooseSymbols(enabled, symbols)
+    const lanes = lanesOf(session.datasets, enabled)
+    const chosen = new Set(chooseSymbols([...lanes.keys()], symbols))
     const tasks = session.datasets.flatMap(({ name }) =>
-      chosen.map((symbol) => makeTask(symbol, name, 'loss', startedAt)),
+      lanesWith(lanes, name).flatMap((symbol) =>
+        chosen.has(symbol) ? [makeTask(symbol, name, 'loss', startedAt)] : [],
+      ),
     )
     const restoration = new Restoration(session, { enabled, tasks, whole: [] })
     let end: Trouble | undefined

@@ -6,10 +6,10 @@ import type { Session } from './session.js'
 
 /** The enabled symbols, as soon as PostgreSQL tells; rejects with a Trouble if there are none or it stays away. */
 export function awaitSymbols({ config, db, patience }: Session): Promise<string[]> {
-  return patience.insist(`PostgreSQL ${serverName(config.postgres.url)}`, () => readSymbols(db, config.symbols.query))
+  return patience.insist(`PostgreSQL ${serverName(config.postgres.url)}`, () => readSymbols(db, config))
 }
 
-/** The named ones of the enabled symbols, all if none is named; throws a ConfigError for one that is not enabled. */
+/** The named ones of the enabled symbols and of what stands for itself, all if none is named; throws a ConfigError for any other. */
 export function chooseSymbols(enabled: readonly string[], named: readonly string[]): readonly string[] {
   const known = new Set(enabled)
   const stranger = named.find((symbol) => !known.has(symbol))

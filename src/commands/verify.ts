@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.js'
+import { lanesOf } from '../decide/lanes.js'
 import { planTasks } from '../decide/tasks.js'
 import type { Lack } from '../model.js'
 import { type Answer, namedTroubles, tell } from './answer.js'
@@ -33,19 +34,20 @@ interface Verdict extends Comparison {
 export function verify(config: Config, { repair, timeout }: VerifyOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
     const startedAt = Date.now()
-    const symbols = await awaitSymbols(session)
-    const compare = () => overLives(session, (life, signal) => compareAll(session, symbols, life, signal))
+    const enabled = await awaitSymbols(session)
+    const lanes = lanesOf(session.datasets, enabled)
+    const compare = () => overLives(session, (life, signal) => compareAll(session, lanes, life, signal))
     let comparison = await compare()
     let repaired: Restoration | undefined
     if (repair && lacksOf(comparison).length > 0) {
-      repaired = await mend(session, symbols, comparison)
+      repaired = await mend(session, enabled, comparison)
       comparison = await compare()
     }
     const keys = comparison.looks.reduce((total, look) => total + look.keys.length, 0)
     const took = Date.now() - startedAt
     const orphans = comparison.looks.flatMap((look) => look.orphans)
     const lacks = lacksOf(comparison)
-    return report({ ...comparison, symbols: symbols.length, lacks, orphans, keys, repaired, took })
+    return report({ ...comparison, symbols: lanes.size, lacks, orphans, keys, repaired, took })
   })
 }
 

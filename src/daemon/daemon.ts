@@ -109,7 +109,7 @@ function watchRosters(
       (_, newer) => newer,
       async () => {
         try {
-          const symbols = await readSymbols(db, config.symbols.query)
+          const symbols = await readSymbols(db, config)
           conditions.worked('symbols')
           return symbols
         } catch (error) {

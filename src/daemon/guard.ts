@@ -1,38 +1,27 @@
 import type { Dataset } from '../datasets/dataset.js'
+import { type Lanes, lanesOf } from '../decide/lanes.js'
 import { compareRosters } from '../decide/roster.js'
-import { suspect } from '../decide/suspicion.js'
 import { makeTask, planTasks } from '../decide/tasks.js'
 import { Underway } from '../decide/underway.js'
 import { Wholeness } from '../decide/wholeness.js'
 import type { Clean, Survey } from '../heal/survey.js'
 import { Holdings } from '../holdings.js'
-import type { Lack, Suspicion, Tally, Task } from '../model.js'
+import type { Lack, Suspicion, Tally } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
-import { keepMarks, markComplete, markLost, markReady, newEpoch, readEpoch, unmark } from '../redis/marks.js'
+import { markLost, readEpoch, unmark } from '../redis/marks.js'
 import type { Emit } from '../report/events.js'
+import { type Consequence, lookAt, NOTHING_FOLLOWS } from './consequence.js'
 import { driftEvents } from './incident.js'
 import { Losses } from './losses.js'
-
-/** What follows from a finding: work, and looks to be taken. `delay` in ms. */
-export interface Consequence {
-  readonly tasks: readonly Task[]
-  readonly suspicions: readonly Suspicion[]
-  readonly delay: number
-}
-
-const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 0 }
+import { Readiness } from './readiness.js'
 
 async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
   const [result] = await Promise.allSettled([work])
   return result
 }
 
-function lookAt(scope: Suspicion['scope'], delay = 0): Consequence {
-  return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, Date.now(), Date.now())], delay }
-}
-
 /**
- * What the daemon knows across lives: which symbols there are, what stood in Redis, what is not whole, and what was lost.
+ * What the daemon knows across lives: which lanes there are, what stood in Redis, what is not whole, and what was lost.
  * It turns the findings of surveys and heals into alerts, marks and further work; it touches no data itself.
  */
 export class Guard {
@@ -40,26 +29,25 @@ export class Guard {
   readonly wholeness = new Wholeness()
   readonly losses: Losses
   private readonly underway = new Underway()
+  private readonly readiness = new Readiness(this.holdings)
+  /** The enabled symbols and what stands for itself, each with its datasets; empty until the symbols are known. */
+  lanes: Lanes = new Map()
+  /** Their names, in order. */
   symbols: readonly string[] = []
-  private enabled: ReadonlySet<string> = new Set()
-  private readonly names: readonly string[]
   /** Symbols that were lost and healed, and that the scrub has not been to since. */
   private readonly healed = new Set<string>()
-  private epoch = ''
-  /** Since when the epoch stands for everything being whole; undefined while something is not. */
-  private completeSince: number | undefined
   private watching = false
 
   constructor(
-    datasets: readonly Dataset[],
+    private readonly datasets: readonly Dataset[],
     private readonly emit: Emit,
   ) {
-    this.names = datasets.map(({ name }) => name)
     this.losses = new Losses(this.holdings, emit)
   }
 
-  isEnabled(symbol: string): boolean {
-    return this.enabled.has(symbol)
+  /** True if a dataset is wanted of a symbol. */
+  isWanted(symbol: string, dataset: string): boolean {
+    return this.lanes.get(symbol)?.includes(dataset) ?? false
   }
 
   /** True if what this key belongs to is known to be whole, so that the key can be missed. */
@@ -70,13 +58,13 @@ export class Guard {
 
   /** True if everything was known to be whole, and marked so, at `time` and ever since. */
   isWholeSince(time: number): boolean {
-    return this.completeSince !== undefined && this.completeSince <= time
+    return this.readiness.isCompleteSince(time)
   }
 
   /** Forgets what was known to be whole, so that the next look decides. */
   doubtAll(): void {
-    this.completeSince = undefined
-    for (const symbol of this.symbols) this.wholeness.doubt(symbol, this.names)
+    this.readiness.shake()
+    for (const [symbol, datasets] of this.lanes) this.wholeness.doubt(symbol, datasets)
     this.underway.clear()
   }
 
@@ -89,29 +77,27 @@ export class Guard {
   takeHealed(count: number): string[] {
     const some = [...this.healed].slice(0, count)
     for (const symbol of some) this.healed.delete(symbol)
-    return some.filter((symbol) => this.enabled.has(symbol))
+    return some.filter((symbol) => this.lanes.has(symbol))
   }
 
   /** Takes down the marks of another process, and whatever else stands in their place. */
-  async takeDown({ probe, facts }: Life): Promise<void> {
-    await keepMarks(probe, facts.runId, this.symbols.length > 0 ? this.enabled : undefined)
+  async takeDown(life: Life): Promise<void> {
+    await this.readiness.takeDown(life, this.lanes)
   }
 
   /** Begins a life: until it has been looked at, nothing is known to be whole. */
   async begin(life: Life): Promise<void> {
-    const { probe, facts } = life
-    await this.takeDown(life)
-    this.epoch = (await readEpoch(probe)) ?? newEpoch(facts.runId)
+    await this.readiness.begin(life, this.lanes)
     this.watching = false
     this.doubtAll()
   }
 
-  /** Takes in the current list of symbols; new ones are restored, others forgotten, with their keys left alone. */
-  async enlist(symbols: readonly string[], life: Life | undefined): Promise<Consequence> {
-    const { added, removed } = compareRosters(this.symbols, symbols)
-    const first = this.symbols.length === 0
-    this.symbols = symbols
-    this.enabled = new Set(symbols)
+  /** Takes in the current list of enabled symbols; new ones are restored, others forgotten, with their keys left alone. */
+  async enlist(enabled: readonly string[], life: Life | undefined): Promise<Consequence> {
+    const before = this.symbols
+    this.lanes = lanesOf(this.datasets, enabled)
+    this.symbols = [...this.lanes.keys()]
+    const { added, removed } = compareRosters(before, this.symbols)
     if (added.length + removed.length === 0) return NOTHING_FOLLOWS
     for (const symbol of removed) {
       this.holdings.forget(symbol)
@@ -119,17 +105,24 @@ export class Guard {
       this.losses.incident?.forget(symbol)
       this.underway.forget(symbol)
     }
-    for (const symbol of added) this.wholeness.doubt(symbol, this.names)
-    if (first) return NOTHING_FOLLOWS
-    this.emit({ event: 'symbols', total: symbols.length, added: added.slice(0, 10), removed: removed.slice(0, 10) })
+    for (const symbol of added) this.wholeness.doubt(symbol, this.lanes.get(symbol) ?? [])
+    if (before.length === 0) return NOTHING_FOLLOWS
+    this.emit({
+      event: 'symbols',
+      total: this.symbols.length,
+      added: added.slice(0, 10),
+      removed: removed.slice(0, 10),
+    })
     if (!life) return NOTHING_FOLLOWS
     await unmark(life.probe, removed)
     if (added.length > 0) {
-      this.completeSince = undefined
+      this.readiness.shake()
       await markLost(life.probe, added)
     }
     const now = Date.now()
-    const tasks = added.flatMap((symbol) => this.names.map((name) => makeTask(symbol, name, 'roster', now)))
+    const tasks = added.flatMap((symbol) =>
+      (this.lanes.get(symbol) ?? []).map((dataset) => makeTask(symbol, dataset, 'roster', now)),
+    )
     return { ...(await this.finish([], life)), tasks }
   }
 
@@ -144,7 +137,7 @@ export class Guard {
     const lacks = found.filter(({ symbol, dataset }) => !this.wholeness.wasSeenSince(symbol, dataset, began))
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
-    if (suspicion.scope === 'all') this.completeSince = undefined
+    if (suspicion.scope === 'all') this.readiness.shake()
     // A value that differs at one look only has most likely just changed in PostgreSQL: nothing to be alarmed or unready about.
     const isMoving = (lack: Lack): boolean =>
       lack.kind === 'differs' && !suspicion.signals.has('scrub') && !this.losses.isLost(lack, life.facts)
@@ -170,7 +163,7 @@ export class Guard {
   /** Takes the marks of what is lacking down, and alerts if that is a new loss. Returns how long healing should wait, in ms. */
   private async confirm(suspicion: Suspicion, lacks: readonly Lack[], { probe, facts }: Life): Promise<number> {
     for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
-    this.completeSince = undefined
+    this.readiness.shake()
     const lost = lacks.filter((lack) => !this.losses.covers(lack) && this.losses.isLost(lack, facts))
     const [epoch, now, marks] = await Promise.all([
       readEpoch(probe),
@@ -211,16 +204,15 @@ export class Guard {
   /** Marks symbols that have become whole, and the epoch after the last; whatever was lost again meanwhile is to be looked at. */
   private async finish(whole: readonly string[], life: Life): Promise<Consequence> {
     if (whole.length > 0) {
-      const keys = new Map(whole.map((symbol) => [symbol, this.holdings.keysOf(symbol)]))
-      const unmarked = await markReady(life.probe, this.epoch, keys)
-      for (const symbol of unmarked) this.wholeness.doubt(symbol, this.names)
+      const unmarked = await this.readiness.mark(whole, life)
+      for (const symbol of unmarked) this.wholeness.doubt(symbol, this.lanes.get(symbol) ?? [])
       for (const symbol of whole) {
         if (unmarked.includes(symbol) || !this.losses.incident?.symbols.has(symbol)) continue
         this.emit({ event: 'symbol_healed', incident: this.losses.incident.id, symbol })
       }
       if (unmarked.length > 0) return lookAt(new Set(unmarked))
     }
-    const completes = this.completeSince === undefined && this.wholeness.size === 0 && this.symbols.length > 0
+    const completes = !this.readiness.isComplete && this.wholeness.size === 0 && this.symbols.length > 0
     if (completes && !(await this.complete(life))) {
       this.doubtAll()
       return lookAt('all')
@@ -236,10 +228,9 @@ export class Guard {
   }
 
   /** Writes the epoch; false if a mark has gone meanwhile. */
-  private async complete({ probe }: Life): Promise<boolean> {
-    if (!(await markComplete(probe, this.epoch, this.symbols.length))) return false
-    this.completeSince = Date.now()
-    this.losses.sawWhole(await readFacts(probe))
-    return true
+  private async complete(life: Life): Promise<boolean> {
+    const facts = await this.readiness.complete(this.symbols.length, life)
+    if (facts) this.losses.sawWhole(facts)
+    return facts !== undefined
   }
 }

@@ -22,6 +22,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { lanesWith } from '../decide/lanes.js'
 import { mergeSuspicions, suspect } from '../decide/suspicion.js'
 import { makeTask, retryDelay } from '../decide/tasks.js'
 import { Trouble } from '../errors.js'
@@ -34,7 +35,7 @@ import type { Life } from '../redis/life.js'
 import { isWrongType } from '../redis/marks.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { DatedChange } from './changes.js'
-import type { Consequence } from './guard.js'
+import type { Consequence } from './consequence.js'
 import type { LifeContext } from './life-context.js'
 import { Retries } from './retries.js'
 import { scrubs } from './scrubs.js'
@@ -136,10 +137,10 @@ function surveys(
   const { emit, guard, datasets, db, server, report } = context
   const look = async (suspicion: Suspicion, signal: AbortSignal): Promise<Step> => {
     const began = guard.wholeness.now()
-    const { holdings, symbols } = guard
+    const { holdings, lanes } = guard
     const sides = { db, redis: life.bulk, signal }
     try {
-      const found = await survey(suspicion, { datasets, holdings, symbols, sides, probe: life.probe, server })
+      const found = await survey(suspicion, { datasets, holdings, lanes, sides, probe: life.probe, server })
       report.unseen(found.unseen)
       return async () => {
         const consequence = await guard.judge(suspicion, found, began, life)
@@ -162,7 +163,7 @@ function surveys(
 function heals(tasks: Observable<Task>, retries: Retries, life: Life, context: LifeContext): Observable<Step> {
   const { guard } = context
   return tasks.pipe(
-    filter(({ symbol }) => guard.isEnabled(symbol)),
+    filter(({ symbol, dataset }) => guard.isWanted(symbol, dataset)),
     healLanes({ ...context, redis: life.bulk }, () => guard.wholeness.now()),
     map(
       (outcome): Step =>
@@ -222,9 +223,8 @@ async function takeIn(
 }
 
 /** A change in PostgreSQL -> tasks; the values are read when they are written. */
-function tasksOf({ dataset, keys, at }: DatedChange, { guard, datasets }: LifeContext): Task[] {
-  if (!datasets.some(({ name }) => name === dataset)) return []
-  if (keys === 'all') return guard.symbols.map((symbol) => makeTask(symbol, dataset, 'sync', at))
+function tasksOf({ dataset, keys, at }: DatedChange, { guard }: LifeContext): Task[] {
+  if (keys === 'all') return lanesWith(guard.lanes, dataset).map((symbol) => makeTask(symbol, dataset, 'sync', at))
   const parts = new Map<string, Set<string> | undefined>()
   for (const { symbol, part } of keys) {
     const known = parts.get(symbol)

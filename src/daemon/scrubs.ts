@@ -4,7 +4,7 @@ import { abortable } from '../flow/abortable.js'
 import { scrub } from '../heal/scrub.js'
 import type { Life } from '../redis/life.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
-import type { Consequence } from './guard.js'
+import type { Consequence } from './consequence.js'
 import type { LifeContext } from './life-context.js'
 
 /** Symbols in one step of the scrub. */
@@ -38,7 +38,8 @@ export function scrubs(
     const symbols = guard.hasHealed ? guard.takeHealed(BATCH) : inTurn()
     const began = guard.wholeness.now()
     const isWhole = (symbol: string, dataset: string): boolean => !guard.wholeness.isOpen(symbol, dataset)
-    const found = await scrub(symbols, { datasets, sides: { db, redis: life.bulk, signal }, server }, isWhole)
+    const context = { datasets, lanes: guard.lanes, sides: { db, redis: life.bulk, signal }, server }
+    const found = await scrub(symbols, context, isWhole)
     conditions.worked('scrub')
     const suspicion = suspect('scrub', new Set(symbols), guard.losses.lastWholeAt ?? from, Date.now())
     report.unseen(found.unseen)

@@ -37,6 +37,8 @@ export interface ReadOptions {
 export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Finding<W>> {
   /** For example `candles.m1`. */
   readonly name: string
+  /** The lane of its own, by the dataset's name, for one that knows no symbols; the others go with every enabled symbol. */
+  readonly lane?: string
   /** Lower ranks are healed first. */
   readonly rank: number
   read(db: Database, symbols: readonly string[], options: ReadOptions): Promise<Reading<W>>

@@ -10,7 +10,7 @@ const SETTLE = 2_000
  */
 export async function scrub(
   symbols: readonly string[],
-  context: Pick<SurveyContext, 'datasets' | 'sides' | 'server'>,
+  context: Pick<SurveyContext, 'datasets' | 'lanes' | 'sides' | 'server'>,
   isAsked: Selection,
 ): Promise<Survey> {
   const first = await compareSymbols(symbols, context, isAsked, true)

@@ -1,4 +1,5 @@
 import type { Dataset } from '../datasets/dataset.js'
+import type { Lanes } from '../decide/lanes.js'
 import type { Trouble, TroubleCode } from '../errors.js'
 import type { Holdings } from '../holdings.js'
 import type { Lack, Suspicion } from '../model.js'
@@ -31,8 +32,8 @@ export interface Survey {
 export interface SurveyContext {
   readonly datasets: readonly Dataset[]
   readonly holdings: Holdings
-  /** Every enabled symbol. */
-  readonly symbols: readonly string[]
+  /** Every enabled symbol, and what stands for itself, with its datasets. */
+  readonly lanes: Lanes
   readonly sides: Sides
   /** The connection for short commands. */
   readonly probe: Wire
@@ -51,7 +52,8 @@ const CONCURRENCY = 3
 export async function survey(suspicion: Suspicion, context: SurveyContext): Promise<Survey> {
   const { holdings, probe } = context
   const { scope } = suspicion
-  const symbols = scope === 'all' ? context.symbols : context.symbols.filter((symbol) => scope.has(symbol))
+  const all = [...context.lanes.keys()]
+  const symbols = scope === 'all' ? all : all.filter((symbol) => scope.has(symbol))
   const gone = [...(await lostKeys(probe, holdings, symbols)).values()].flat()
   const lacks = gone.flatMap((key) => lostLack(key, holdings))
   // Another database's FLUSHDB sends the same signal; then the epoch still stands.
@@ -81,12 +83,13 @@ export type Selection = (symbol: string, dataset: string) => boolean
  */
 export async function compareSymbols(
   symbols: readonly string[],
-  { datasets, sides, server }: Pick<SurveyContext, 'datasets' | 'sides' | 'server'>,
+  { datasets, lanes, sides, server }: Pick<SurveyContext, 'datasets' | 'lanes' | 'sides' | 'server'>,
   isAsked: Selection,
   thorough = false,
 ): Promise<Survey> {
   const steps = datasets.flatMap((dataset) => {
-    const its = symbols.filter((symbol) => isAsked(symbol, dataset.name))
+    const isIts = (symbol: string): boolean => lanes.get(symbol)?.includes(dataset.name) ?? false
+    const its = symbols.filter((symbol) => isIts(symbol) && isAsked(symbol, dataset.name))
     const batches = Array.from({ length: Math.ceil(its.length / BATCH) }, (_, i) =>
       its.slice(i * BATCH, (i + 1) * BATCH),
     )

@@ -1,0 +1,16 @@
+import { suspect } from '../decide/suspicion.js'
+import type { Suspicion, Task } from '../model.js'
+
+/** What follows from a finding: work, and looks to be taken. `delay` in ms. */
+export interface Consequence {
+  readonly tasks: readonly Task[]
+  readonly suspicions: readonly Suspicion[]
+  readonly delay: number
+}
+
+export const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 0 }
+
+/** A look at these symbols follows, after `delay` ms. */
+export function lookAt(scope: Suspicion['scope'], delay = 0): Consequence {
+  return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, Date.now(), Date.now())], delay }
+}
