@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises'
+import type { Config } from '../config/schema.js'
+import { classesOf } from '../datasets/classes.js'
+import { checkRdb } from './check.js'
+import { unfinishedName } from './files.js'
+import { freeName, place } from './place.js'
+import { infoNumber, readStory } from './server-story.js'
+import { type Backup, newestGood, readShelf } from './shelf.js'
+import { takeSnapshot } from './snapshot.js'
+import { ensureSpace, estimateBytes } from './space.js'
+import { prepareFolder } from './tidy.js'
+import { vanished } from './vanished.js'
+
+export interface TakeOptions {
+  /** Of it: where Redis is, the folder, and the classes of keys. */
+  readonly config: Config
+  readonly signal: AbortSignal
+  /** The bytes of the snapshot that have come, and of how many if the server told. */
+  readonly onProgress?: (bytes: number, total: number | undefined) => void
+  /** For how long the server may say nothing, in ms; 60 s unless given. */
+  readonly silence?: number
+}
+
+/** A backup that was taken, and what the user should know about it. */
+export interface Taken {
+  readonly backup: Backup
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Takes an RDB of the Redis over the network into the folder of the backups: checked, with its manifest, and complete or not there
+ * at all. Rejects with a Trouble, or with the signal's reason; earlier backups are untouched then.
+ */
+export async function takeBackup({ config, signal, onProgress, silence }: TakeOptions): Promise<Taken> {
+  const { url } = config.redis
+  const { dir } = config.backup
+  await prepareFolder(dir, Date.now())
+  signal.throwIfAborted()
+  const earlier = (await readShelf(dir)).filter(({ manifest }) => manifest.kind === 'rdb')
+  const story = await readStory(url)
+  const dataset = infoNumber(story.info, 'used_memory_dataset')
+  await ensureSpace(dir, estimateBytes(earlier[0]?.manifest.bytes, dataset))
+  const begun = Date.now()
+  const path = await freeName(dir, begun, '.rdb')
+  const unfinished = unfinishedName(path)
+  try {
+    const { bytes, sha256 } = await takeSnapshot({
+      url,
+      path: unfinished,
+      signal,
+      ...(onProgress && { onProgress }),
+      ...(silence !== undefined && { silence }),
+    })
+    const { database, modules, source, info } = story
+    const { checked, keys, warnings } = await checkRdb(unfinished, { classes: classesOf(config), database, signal })
+    const backup = await place(unfinished, path, {
+      version: 1,
+      kind: 'rdb',
+      source,
+      database,
+      run_id: info.get('run_id') ?? null,
+      redis_version: info.get('redis_version') ?? null,
+      taken_at: new Date(begun).toISOString(),
+      took_ms: Date.now() - begun,
+      bytes,
+      sha256,
+      checked,
+      modules,
+      keys,
+      proof: null,
+    })
+    const lost = keys ? vanished(newestGood(earlier)?.manifest.keys ?? null, keys) : []
+    return { backup, warnings: [...story.warnings, ...warnings, ...lost] }
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
+}
