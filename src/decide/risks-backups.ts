@@ -1,0 +1,67 @@
+/** Findings about backups: whether there are any, how old, and whether one was ever proved. */
+
+import type { Risk } from '../model.js'
+import { type BackupFacts, keysAtStake, type RiskFacts } from './risks-facts.js'
+import { saySpan, sayStake } from './risks-words.js'
+
+const DAY = 86_400_000
+
+export function* backupRisks({ at, stake, backups, host }: RiskFacts): Generator<Risk> {
+  if (!backups || keysAtStake(stake) === 0) return
+  const { dir, scheduled, newest, due, failed } = backups
+  if (newest === undefined) {
+    yield {
+      code: 'no_backup',
+      severity: 'risk',
+      message: `There is no ${failed ? 'good ' : ''}backup of this server in ${dir}. At stake: ${sayStake(stake)}.`,
+      mend: 'rekindle backup',
+    }
+  } else if (due !== undefined && newest < due) {
+    yield {
+      code: 'backup_old',
+      severity: 'risk',
+      message: `The newest good backup is ${saySpan(at - newest)} old; by the schedule there should be one of ${saySpan(at - due)} ago.`,
+      mend: 'rekindle backup; and see that rekindle watch is running',
+    }
+  }
+  if (!scheduled) {
+    const isFresh = newest !== undefined && at - newest < DAY
+    yield {
+      code: 'no_schedule',
+      severity: stake.backup > 0 && !isFresh ? 'risk' : 'note',
+      message: 'No backups are scheduled: the configuration has no backup.schedule.',
+      mend: 'backup: { schedule: "0 2 * * *" }, and rekindle watch',
+    }
+  }
+  if (failed) {
+    yield {
+      code: 'proof_failed',
+      severity: 'risk',
+      message: `The last proof failed: ${failed.file}: ${failed.why}.`,
+      mend: 'rekindle backup, then rekindle backup verify',
+    }
+  }
+  yield* proofRisks(at, backups)
+  if (host?.sharesDisk && newest !== undefined) {
+    yield {
+      code: 'backup_same_disk',
+      severity: 'note',
+      message: `The backups in ${dir} are on the same disk as the data: they are lost together.`,
+      mend: 'backup: { dir: … } on another disk, or backup: { after: [ … ] } to copy them away',
+    }
+  }
+}
+
+function* proofRisks(at: number, { alertAfter, newest, oldest, proved }: BackupFacts): Generator<Risk> {
+  if (alertAfter === undefined || newest === undefined) return
+  const mend = 'rekindle backup verify'
+  if (proved !== undefined) {
+    if (at - proved <= alertAfter) return
+    const message = `The last proof that a backup can be restored is ${saySpan(at - proved)} old.`
+    yield { code: 'proof_old', severity: 'risk', message, mend }
+    return
+  }
+  const isLate = oldest !== undefined && at - oldest > alertAfter
+  const message = 'No backup was ever proved by restoring it.'
+  yield { code: 'proof_old', severity: isLate ? 'risk' : 'note', message, mend }
+}

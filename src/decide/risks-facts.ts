@@ -1,0 +1,167 @@
+/** What the findings of the doctor are drawn from: plain data. What could not be read is undefined, and no finding comes of it. */
+
+/** The keys that would not come back by themselves, of the classes present. */
+export interface KeysAtStake {
+  /** Those that only a backup brings back, and those of no class: unknown is not safe. */
+  readonly backup: number
+  readonly unclassified: number
+  /** Whether some of either have a time to live, so that `volatile-*` may evict them. */
+  readonly expiring: boolean
+}
+
+/** What INFO and CONFIG GET tell, reduced to what findings need. Sizes in bytes, times in epoch ms. */
+export interface ServerState {
+  readonly runId: string | undefined
+  readonly role: 'master' | 'replica' | undefined
+  readonly replicas: number | undefined
+  readonly keys: number | undefined
+  readonly loading: boolean
+  readonly aof: boolean | undefined
+  readonly appendfsync: string | undefined
+  /** `no-appendfsync-on-rewrite`. */
+  readonly pausesFsync: boolean | undefined
+  readonly aofWriteStatus: string | undefined
+  readonly aofRewriteStatus: string | undefined
+  readonly aofSize: number | undefined
+  readonly aofBaseSize: number | undefined
+  readonly rewriting: boolean
+  readonly rewritePercentage: number | undefined
+  readonly rewriteMinSize: number | undefined
+  /** As CONFIG GET save says it: `3600 1 300 100`, empty for none. */
+  readonly savePoints: string | undefined
+  readonly rdbStatus: string | undefined
+  readonly stopsWrites: boolean | undefined
+  readonly maxMemory: number | undefined
+  /** What counts against maxmemory. */
+  readonly usedMemory: number | undefined
+  readonly rss: number | undefined
+  readonly totalMemory: number | undefined
+  readonly policy: string | undefined
+  readonly evictedKeys: number | undefined
+  /** Path of redis.conf; empty where the server runs without one. */
+  readonly configFile: string | undefined
+  readonly aclFile: string | undefined
+  readonly dir: string | undefined
+  readonly bind: string | undefined
+  readonly protectedMode: boolean | undefined
+}
+
+/** What the machine tells, where the server runs on ours. */
+export interface HostFacts {
+  /** vm.overcommit_memory. */
+  readonly overcommit: number | undefined
+  /** What may still be used, within the control group's limit. */
+  readonly available: number | undefined
+  /** The control group's limit. */
+  readonly limit: number | undefined
+  /** Where the data directory is mounted from. */
+  readonly mount: { readonly point: string; readonly type: string } | undefined
+  /** Whether the backups lie on the same file system as the data. */
+  readonly sharesDisk: boolean | undefined
+}
+
+/** A replica that answered. */
+export interface ReplicaFacts {
+  /** `ip:port`. */
+  readonly name: string
+  readonly persists: boolean | undefined
+  readonly keys: number | undefined
+}
+
+export interface AccessFacts {
+  /** Users that are switched on, and whether they may run these. */
+  readonly users: readonly { readonly name: string; readonly flushes: boolean }[]
+  /** Whether anybody may come in without a password. */
+  readonly open: boolean | undefined
+}
+
+/** Backups of this server, and what the configuration wants of them. Times in epoch ms. */
+export interface BackupFacts {
+  readonly dir: string
+  readonly scheduled: boolean
+  /** When, by the schedule, the newest should have been there. */
+  readonly due: number | undefined
+  /** How old the last proof may be; undefined: no drills are wanted. */
+  readonly alertAfter: number | undefined
+  /** The newest that has not failed its proof. */
+  readonly newest: number | undefined
+  /** The oldest there is. */
+  readonly oldest: number | undefined
+  /** When a backup was last proved. */
+  readonly proved: number | undefined
+  /** The newest proof of all, if it failed: what was wrong. */
+  readonly failed: { readonly file: string; readonly why: string } | undefined
+}
+
+/** What is absent was not looked at. */
+export interface RiskFacts {
+  readonly at: number
+  readonly server: ServerState
+  readonly stake: KeysAtStake
+  readonly host?: HostFacts | undefined
+  readonly replicas?: readonly ReplicaFacts[]
+  readonly access?: AccessFacts | undefined
+  readonly backups?: BackupFacts | undefined
+  /** Keys that were evicted since the last look. */
+  readonly evictedSince?: number | undefined
+}
+
+/** How many keys would not come back by themselves. */
+export function keysAtStake({ backup, unclassified }: KeysAtStake): number {
+  return backup + unclassified
+}
+
+/** Whether the server writes its data to disk at all; undefined where that cannot be told. */
+export function persists({ aof, savePoints }: Pick<ServerState, 'aof' | 'savePoints'>): boolean | undefined {
+  if (aof || savePoints) return true
+  return aof === undefined || savePoints === undefined ? undefined : false
+}
+
+/** Reads INFO, as {@link parseInfo} gives it, and settings of CONFIG GET by name. `database` is the number of ours. */
+export function readState(
+  info: ReadonlyMap<string, string>,
+  settings: ReadonlyMap<string, string>,
+  database = 0,
+): ServerState {
+  const number = (text: string | undefined): number | undefined => {
+    const value = Number(text || Number.NaN)
+    return Number.isFinite(value) ? value : undefined
+  }
+  const yes = (text: string | undefined): boolean | undefined =>
+    text === undefined ? undefined : /^(yes|1)$/.test(text)
+  const told = (name: string): number | undefined => number(info.get(name))
+  const used = told('used_memory')
+  const role = info.get('role')
+  const keyspace = /^keys=(\d+)/.exec(info.get(`db${database}`) ?? '')?.[1]
+  return {
+    runId: info.get('run_id'),
+    role: role === 'master' ? 'master' : role === 'slave' || role === 'replica' ? 'replica' : undefined,
+    replicas: told('connected_slaves'),
+    keys: info.size === 0 ? undefined : Number(keyspace ?? 0),
+    loading: info.get('loading') === '1',
+    aof: yes(info.get('aof_enabled') ?? settings.get('appendonly')),
+    appendfsync: settings.get('appendfsync'),
+    pausesFsync: yes(settings.get('no-appendfsync-on-rewrite')),
+    aofWriteStatus: info.get('aof_last_write_status'),
+    aofRewriteStatus: info.get('aof_last_bgrewrite_status'),
+    aofSize: told('aof_current_size'),
+    aofBaseSize: told('aof_base_size'),
+    rewriting: info.get('aof_rewrite_in_progress') === '1' || info.get('aof_rewrite_scheduled') === '1',
+    rewritePercentage: number(settings.get('auto-aof-rewrite-percentage')),
+    rewriteMinSize: number(settings.get('auto-aof-rewrite-min-size')),
+    savePoints: settings.get('save'),
+    rdbStatus: info.get('rdb_last_bgsave_status'),
+    stopsWrites: yes(settings.get('stop-writes-on-bgsave-error')),
+    maxMemory: told('maxmemory'),
+    usedMemory: used === undefined ? undefined : used - (told('mem_not_counted_for_evict') ?? 0),
+    rss: told('used_memory_rss'),
+    totalMemory: told('total_system_memory'),
+    policy: info.get('maxmemory_policy') ?? settings.get('maxmemory-policy'),
+    evictedKeys: told('evicted_keys'),
+    configFile: info.get('config_file'),
+    aclFile: settings.get('aclfile'),
+    dir: settings.get('dir'),
+    bind: settings.get('bind'),
+    protectedMode: yes(settings.get('protected-mode')),
+  }
+}

@@ -1,0 +1,59 @@
+import { type AclUser, readAclUser } from '../decide/risks-acl.js'
+import type { AccessFacts } from '../decide/risks-facts.js'
+import { encode, exchange, type Wire } from '../redis/wire.js'
+import { allowed, type Unchecked } from './facts.js'
+
+type Flush = 'flushall' | 'flushdb'
+
+export interface AccessRead {
+  readonly access: AccessFacts | undefined
+  readonly unchecked: readonly Unchecked[]
+  /** Who we are to Redis, for the command that would grant us more. */
+  readonly user: string | undefined
+}
+
+/** Reads who may come in and who may empty everything; `url` tells whether we needed a password ourselves. */
+export async function readAccess(wire: Wire, url: string): Promise<AccessRead> {
+  const unchecked: Unchecked[] = []
+  const [whoami, list, info] = await exchange(wire, [
+    encode('ACL', 'WHOAMI'),
+    encode('ACL', 'LIST'),
+    encode('COMMAND', 'INFO', 'FLUSHALL', 'FLUSHDB'),
+  ])
+  const name = allowed(whoami, () => undefined)
+  const user = typeof name === 'string' ? name : undefined
+  const lines = allowed(list, (why, grant) => {
+    unchecked.push({ what: 'users: who may FLUSHALL, and whether a password is needed', why, grant })
+  })
+  const known = allowed(info, () => undefined)
+  // A command that was renamed or taken away is nil.
+  const commands = (['flushall', 'flushdb'] as const).filter((_, i) => !(Array.isArray(known) && known[i] === null))
+  if (!Array.isArray(lines)) {
+    const cameFreely = !/:\/\/[^/]*@/.test(url) && !/[?&]password=/.test(url)
+    return { access: cameFreely ? { users: [], open: true } : undefined, unchecked, user }
+  }
+  const users = lines.flatMap((line) => readAclUser(String(line)) ?? []).filter(({ on }) => on)
+  const flushes = await whoFlushes(wire, users, commands)
+  return {
+    access: {
+      users: users.map((each, i) => ({ name: each.name, flushes: flushes[i] ?? false })),
+      open: users.some((each) => each.name === 'default' && each.open),
+    },
+    unchecked,
+    user,
+  }
+}
+
+/** Asks ACL DRYRUN, of Redis 7; where that does not answer, the user's rules do. */
+async function whoFlushes(wire: Wire, users: readonly AclUser[], commands: readonly Flush[]): Promise<boolean[]> {
+  const questions = users.flatMap((user) => commands.map((command) => ({ user, command })))
+  const replies = await exchange(
+    wire,
+    questions.map(({ user, command }) => encode('ACL', 'DRYRUN', user.name, command)),
+  )
+  const may = questions.map(({ user, command }, i) => {
+    const reply = replies[i]
+    return reply instanceof Error ? user.allows(command) : reply === 'OK'
+  })
+  return users.map((user) => questions.some((question, i) => question.user === user && may[i]))
+}
