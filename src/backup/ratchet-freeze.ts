@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Aof, readAofFiles } from '../recover/aof-files.js'
+import { writeWhole } from './files.js'
+import type { DataFolder } from './ratchet-folder.js'
+import {
+  type Freeze,
+  type FreezeNote,
+  freezeName,
+  KEPT,
+  type KeptDump,
+  NOTE,
+  readKept,
+  UNFINISHED,
+} from './ratchet-kept.js'
+
+/** What was linked aside: its folder, and its size, which costs no space until Redis replaces the files. */
+export interface Frozen {
+  readonly what: 'rdb' | 'aof'
+  readonly path: string
+  readonly bytes: number
+}
+
+interface Moment {
+  readonly at: number
+  readonly why: string
+}
+
+/** Freezes that are kept at most, and for how long, in ms. */
+const FREEZES = 2
+const AGE = 7 * 24 * 3_600_000
+/** A rewrite that ends takes files away while they are linked; the next look sees the new ones. */
+const ATTEMPTS = 20
+const PAUSE = 2
+
+/**
+ * Links every part of the append-only file aside. Undefined if there is none, or if these very files are in the newest freeze
+ * already: they go on growing there. Rejects with the error of the file system.
+ */
+export async function freezeAof(folder: DataFolder, moment: Moment): Promise<Frozen | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const aof = await readAofFiles(folder.aof)
+      if (!aof) return undefined
+      const inodes = aof.files.map(({ inode }) => inode)
+      if (await addToNewest(folder, inodes, moment)) return undefined
+      return await make(folder, moment, { kind: 'aof', inodes }, (path) => linkAof(aof, folder, path))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error
+    }
+    await delay(PAUSE)
+  }
+}
+
+/** Keeps a dump.rdb for longer than the next ones need to take its place. Undefined if it is in the newest freeze already. */
+export async function freezeDump(folder: DataFolder, dump: KeptDump, moment: Moment): Promise<Frozen | undefined> {
+  if (await addToNewest(folder, [dump.inode], moment)) return undefined
+  return make(folder, moment, { kind: 'rdb', inodes: [dump.inode] }, async (path) => {
+    await link(dump.path, join(path, folder.dump))
+    return dump.bytes
+  })
+}
+
+/** Removes freezes that are too many or too old. */
+export async function pruneFreezes(folder: DataFolder): Promise<void> {
+  const { freezes } = await readKept(folder.dir)
+  const outdated = freezes.filter(({ at }, i) => i >= FREEZES || at < Date.now() - AGE)
+  await Promise.all(outdated.map(({ path }) => rm(path, { recursive: true, force: true })))
+}
+
+async function addToNewest(folder: DataFolder, inodes: readonly number[], { at, why }: Moment): Promise<boolean> {
+  const [newest] = (await readKept(folder.dir)).freezes
+  if (!newest || !inodes.every((inode) => newest.note.inodes.includes(inode))) return false
+  await writeNote(newest, { at, why })
+  return true
+}
+
+async function writeNote({ path, note }: Freeze, { at, why }: Moment): Promise<void> {
+  const flushes = [...note.flushes, { at: new Date(at).toISOString(), why }].slice(-100)
+  await writeWhole(join(path, NOTE), JSON.stringify({ ...note, flushes }))
+}
+
+async function make(
+  { dir, aof, dump, runId }: DataFolder,
+  { at, why }: Moment,
+  { kind, inodes }: Pick<FreezeNote, 'kind' | 'inodes'>,
+  fill: (path: string) => Promise<number>,
+): Promise<Frozen> {
+  const home = join(dir, KEPT)
+  const unfinished = join(home, `${UNFINISHED}${randomBytes(6).toString('hex')}`)
+  const note: FreezeNote = {
+    version: 1,
+    kind,
+    flushes: [{ at: new Date(at).toISOString(), why }],
+    run_id: runId ?? null,
+    inodes,
+    folder: aof.folder ?? null,
+    name: kind === 'aof' ? aof.name : dump,
+  }
+  try {
+    await mkdir(unfinished, { mode: 0o700 })
+    const bytes = await fill(unfinished)
+    await writeFile(join(unfinished, NOTE), JSON.stringify(note), { mode: 0o600 })
+    const path = join(home, freezeName(at))
+    await rename(unfinished, path)
+    return { what: kind, path, bytes }
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function linkAof({ files, manifest }: Aof, { aof }: DataFolder, path: string): Promise<number> {
+  const home = manifest === undefined || aof.folder === undefined ? path : join(path, aof.folder)
+  if (home !== path) await mkdir(home, { mode: 0o700 })
+  await Promise.all(
+    files.map(async (file) => {
+      const linked = join(home, basename(file.path))
+      await link(file.path, linked)
+      // Redis 6 gives a new file the old name.
+      if ((await stat(linked)).ino !== file.inode) throw Object.assign(new Error('replaced'), { code: 'ENOENT' })
+    }),
+  )
+  if (manifest !== undefined) await writeFile(join(home, `${aof.name}.manifest`), manifest, { mode: 0o600 })
+  return files.reduce((sum, { bytes }) => sum + bytes, 0)
+}

@@ -1,0 +1,109 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { AofPlace } from '../recover/aof-files.js'
+
+/** The folder inside the data directory of Redis, thus on its file system, into which files are linked. */
+export const KEPT = 'rekindle-kept'
+/** What is still being made, here, begins so. */
+export const UNFINISHED = '.new-'
+
+/** A dump.rdb that holds keys, linked aside. */
+export interface KeptDump {
+  readonly path: string
+  /** When it was finished, in epoch ms. */
+  readonly at: number
+  readonly inode: number
+  readonly bytes: number
+}
+
+/** What is known of the files that were linked aside at a flush. */
+export interface FreezeNote {
+  readonly version: 1
+  readonly kind: 'aof' | 'rdb'
+  /** The flushes that these files help against: more than one where they were still the same files at the next. */
+  readonly flushes: readonly { readonly at: string; readonly why: string }[]
+  readonly run_id: string | null
+  /** Which files they are on the disk. */
+  readonly inodes: readonly number[]
+  /** Of an append-only file of several parts, the folder in which it lies; and its name. */
+  readonly folder: string | null
+  readonly name: string
+}
+
+/** A folder of files that were linked aside at a flush. */
+export interface Freeze {
+  readonly path: string
+  readonly note: FreezeNote
+  /** When the newest of its flushes was, in epoch ms. */
+  readonly at: number
+}
+
+export const NOTE = 'note.json'
+
+const note: z.ZodType<FreezeNote> = z.object({
+  version: z.literal(1),
+  kind: z.enum(['aof', 'rdb']),
+  flushes: z.array(z.object({ at: z.iso.datetime(), why: z.string() })).min(1),
+  run_id: z.string().nullable(),
+  inodes: z.array(z.number()),
+  folder: z.string().nullable(),
+  name: z.string(),
+})
+
+/** The name of a dump.rdb that was finished at that time. */
+export function dumpName(at: number, inode: number): string {
+  return `dump-${stamp(at)}-${inode}.rdb`
+}
+
+/** The name of what is kept of a flush. */
+export function freezeName(at: number): string {
+  return `flush-${stamp(at)}`
+}
+
+/** Where the append-only file of a freeze lies. */
+export function frozenPlace({ path, note: { folder, name } }: Freeze): AofPlace {
+  return { dir: path, folder: folder ?? undefined, name }
+}
+
+/** Everything that is kept in a data directory, newest first; nothing if there is no such folder. */
+export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freezes: Freeze[] }> {
+  const home = join(dir, KEPT)
+  const names = await readdir(home).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const dumps = names.filter((name) => /^dump-.*\.rdb$/.test(name)).map((name) => readDump(join(home, name)))
+  const freezes = names.filter((name) => name.startsWith('flush-')).map((name) => readFreeze(join(home, name)))
+  const newestFirst = <T extends { at: number }>(found: (T | undefined)[]): T[] =>
+    found.filter((each) => each !== undefined).sort((a, b) => b.at - a.at)
+  return { dumps: newestFirst(await Promise.all(dumps)), freezes: newestFirst(await Promise.all(freezes)) }
+}
+
+/** Removes what was never finished. */
+export async function sweepKept(dir: string): Promise<void> {
+  const home = join(dir, KEPT)
+  const names = (await readdir(home)).filter((name) => name.startsWith(UNFINISHED))
+  await Promise.all(names.map((name) => rm(join(home, name), { recursive: true, force: true })))
+}
+
+async function readDump(path: string): Promise<KeptDump | undefined> {
+  // Somebody may remove it meanwhile.
+  const found = await stat(path).catch(() => undefined)
+  return found && { path, at: found.mtimeMs, inode: found.ino, bytes: found.size }
+}
+
+async function readFreeze(path: string): Promise<Freeze | undefined> {
+  try {
+    const parsed = note.safeParse(JSON.parse(await readFile(join(path, NOTE), 'utf8')))
+    const at = parsed.data?.flushes.at(-1)?.at
+    return parsed.success && at !== undefined ? { path, note: parsed.data, at: Date.parse(at) } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A time as it may stand in the name of a file. */
+function stamp(at: number): string {
+  return new Date(at).toISOString().replaceAll(':', '-')
+}

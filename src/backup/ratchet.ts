@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto'
+import { type FSWatcher, watch } from 'node:fs'
+import { chmod, link, lstat, mkdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Trouble } from '../errors.js'
+import { type Ask, type DataFolder, findDataFolder } from './ratchet-folder.js'
+import { type Frozen, freezeAof, freezeDump, pruneFreezes } from './ratchet-freeze.js'
+import { dumpName, KEPT, type KeptDump, readKept, sweepKept, UNFINISHED } from './ratchet-kept.js'
+import { endForgottenPause, withoutRewrites } from './ratchet-rewrites.js'
+import { isSymbolicLink, linkTrouble, noRoom } from './ratchet-trouble.js'
+import { readRdbKeys, UnknownRdb } from './rdb-keys.js'
+
+/** Keeps the files of Redis from being lost with its data. */
+export interface Ratchet {
+  /**
+   * Call it at once when something may have been flushed: links the append-only file aside, or else keeps the newest snapshot for
+   * good. Resolves when that is done; never rejects.
+   */
+  freeze(why: string): Promise<void>
+  /** Ends the watching; what is kept stays. */
+  close(): void
+}
+
+export interface RatchetOptions {
+  readonly ask: Ask
+  readonly onKept: (kept: Frozen) => void
+  /** Told when something is in the way, and undefined when nothing is any more; the same reason only once. */
+  readonly onTrouble: (trouble: Trouble | undefined) => void
+  /** Ends the watching, too. */
+  readonly signal: AbortSignal
+}
+
+/** Snapshots that are kept at most. Each costs the space of its file once Redis has replaced it. */
+const DUMPS = 3
+/** How often we look, should the system not tell of a new file; and after how many of these the folder is examined anew. In ms. */
+const PERIOD = 5_000
+const EXAMINE = 12
+
+/**
+ * Watches over the data directory of a Redis, if it is at hand: every dump.rdb that holds keys is linked into the folder
+ * `rekindle-kept` there as soon as it is finished, so that the next one, such as the empty one of a FLUSHALL, takes only its name.
+ */
+export function openRatchet(options: RatchetOptions): Ratchet {
+  const ratchet = new OpenRatchet(options)
+  options.signal.addEventListener('abort', () => ratchet.close(), { once: true })
+  if (options.signal.aborted) ratchet.close()
+  else ratchet.open()
+  return ratchet
+}
+
+class OpenRatchet implements Ratchet {
+  private folder: DataFolder | undefined
+  private watcher: FSWatcher | undefined
+  private timer: NodeJS.Timeout | undefined
+  private looks = 0
+  private isClosed = false
+  private lastReason: string | undefined
+  /** Which dump.rdb was looked at last. */
+  private seen: string | undefined
+  /** One look after the other; `again` if there is one to come that has not begun. */
+  private looking: Promise<void> = Promise.resolve()
+  private again = false
+  private freezing: Promise<void> = Promise.resolve()
+
+  constructor(private readonly options: RatchetOptions) {}
+
+  open(): void {
+    this.look()
+    this.timer = setInterval(() => this.look(), PERIOD)
+    this.timer.unref()
+  }
+
+  close(): void {
+    this.isClosed = true
+    clearInterval(this.timer)
+    this.watcher?.close()
+  }
+
+  freeze(why: string): Promise<void> {
+    const moment = { at: Date.now(), why }
+    this.freezing = this.freezing.then(() =>
+      this.attempt(async () => {
+        // Only while the first look has not found it is there something to wait for.
+        if (!this.folder) await this.looking
+        const { folder } = this
+        if (!folder) return
+        if (!folder.appendOnly) return this.freezeNewestDump(folder, moment)
+        const frozen = await withoutRewrites(this.options.ask, folder.dir, () => freezeAof(folder, moment))
+        await this.tellFrozen(folder, frozen)
+      }, this.folder?.aof.dir),
+    )
+    return this.freezing
+  }
+
+  private look(): void {
+    if (this.again || this.isClosed) return
+    this.again = true
+    this.looking = this.looking.then(() => {
+      this.again = false
+      return this.isClosed ? undefined : this.attempt(() => this.lookNow(), this.folder?.dir)
+    })
+  }
+
+  private async lookNow(): Promise<void> {
+    if (!this.folder || this.looks++ % EXAMINE === 0) this.folder = await this.examine()
+    await this.keepDump(this.folder)
+    this.tell(undefined)
+  }
+
+  private async examine(): Promise<DataFolder> {
+    const before = this.folder
+    const folder = await findDataFolder(this.options.ask)
+    const home = join(folder.dir, KEPT)
+    await mkdir(home, { recursive: true, mode: 0o700 }).catch((error) => {
+      throw linkTrouble(error, home)
+    })
+    await chmod(home, 0o700)
+    if (before?.dir !== folder.dir) {
+      await sweepKept(folder.dir)
+      await endForgottenPause(this.options.ask, folder.dir)
+      this.watch(folder)
+    }
+    await pruneFreezes(folder)
+    return folder
+  }
+
+  private watch({ dir, dump }: DataFolder): void {
+    this.watcher?.close()
+    // Where the system cannot watch, or no longer, we still look from time to time.
+    try {
+      this.watcher = watch(dir, { persistent: false }, (_, name) => {
+        if (name === dump) this.look()
+      }).on('error', () => this.watcher?.close())
+    } catch {
+      this.watcher = undefined
+    }
+    if (this.isClosed) this.watcher?.close()
+  }
+
+  /** Links the dump.rdb aside if it is a new one that holds keys. */
+  private async keepDump(folder: DataFolder): Promise<void> {
+    const path = join(folder.dir, folder.dump)
+    const found = await lstat(path).catch(() => undefined)
+    const identity = found && `${found.ino}:${found.mtimeMs}:${found.size}`
+    if (!found || identity === this.seen) return
+    if (found.isSymbolicLink()) throw isSymbolicLink(path)
+    const { dumps } = await readKept(folder.dir)
+    if (!dumps.some(({ inode }) => inode === found.ino)) {
+      const { bavail, bsize } = await statfs(folder.dir)
+      if (bavail * bsize < found.size) throw noRoom(path, found.size)
+      await this.linkDump(folder, path)
+    }
+    this.seen = identity
+  }
+
+  private async linkDump(folder: DataFolder, path: string): Promise<void> {
+    const home = join(folder.dir, KEPT)
+    const unfinished = join(home, `${UNFINISHED}${randomBytes(6).toString('hex')}`)
+    try {
+      await link(path, unfinished)
+      const { mtimeMs, ino, size } = await stat(unfinished)
+      if (!(await holdsKeys(unfinished))) {
+        await this.freezeNewestDump(folder, { at: mtimeMs, why: `an empty ${folder.dump}` })
+        return
+      }
+      const kept = join(home, dumpName(mtimeMs, ino))
+      await rename(unfinished, kept)
+      this.options.onKept({ what: 'rdb', path: kept, bytes: size })
+      await pruneDumps(folder)
+    } catch (error) {
+      // It was replaced before it could be linked: there is another event for that.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw linkTrouble(error, path)
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+  }
+
+  private async freezeNewestDump(folder: DataFolder, moment: { at: number; why: string }): Promise<void> {
+    const newest = (await readKept(folder.dir)).dumps.find(({ at }) => at <= moment.at)
+    if (newest) await this.tellFrozen(folder, await freezeDump(folder, newest, moment))
+  }
+
+  private async tellFrozen(folder: DataFolder, frozen: Frozen | undefined): Promise<void> {
+    if (!frozen) return
+    this.options.onKept(frozen)
+    await pruneFreezes(folder)
+  }
+
+  private async attempt(act: () => Promise<void>, path = 'the data directory of Redis'): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      // Without a connection nothing can be said of the folder; others tell of that.
+      const isOfFiles = error instanceof Trouble || (error as NodeJS.ErrnoException).path !== undefined
+      if (isOfFiles) this.tell(linkTrouble(error, path))
+    }
+  }
+
+  private tell(trouble: Trouble | undefined): void {
+    if (this.isClosed || trouble?.message === this.lastReason) return
+    this.lastReason = trouble?.message
+    this.options.onTrouble(trouble)
+  }
+}
+
+/** False only for a snapshot that surely is without keys. */
+async function holdsKeys(path: string): Promise<boolean> {
+  try {
+    for await (const keys of readRdbKeys(path)) return keys.length > 0
+    return false
+  } catch (error) {
+    if (error instanceof UnknownRdb) return true
+    throw error
+  }
+}
+
+async function pruneDumps({ dir }: DataFolder): Promise<void> {
+  const { dumps } = await readKept(dir)
+  await Promise.all(dumps.slice(DUMPS).map(({ path }: KeptDump) => rm(path, { force: true })))
+}
