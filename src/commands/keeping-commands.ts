@@ -1,4 +1,7 @@
 import type { Add } from './command.js'
+import { addDoctor } from './doctor.js'
 
 /** The commands about what PostgreSQL cannot give back. */
-export function addKeepingCommands(_add: Add): void {}
+export function addKeepingCommands(add: Add): void {
+  for (const addCommand of [addDoctor]) addCommand(add)
+}

@@ -9,8 +9,6 @@ export interface SizedClass extends ClassCount {
   readonly bytes: number | undefined
   /** True where every key was weighed. */
   readonly bytesExact: boolean
-  /** Whether some of the sample have a time to live. */
-  readonly expiring: boolean
 }
 
 export interface Census extends Omit<Inventory, 'classes'> {
@@ -26,7 +24,7 @@ const ELEMENTS = 5
 /** How many shapes are told. */
 const SHAPES = 8
 
-/** Counts and weighs the keys of each class; see {@link countClasses}. Undefined where SCAN is forbidden. */
+/** Counts and weighs the keys of each class; see {@link countClasses}. Where SCAN is forbidden, says so. */
 export async function takeCensus(
   wire: Wire,
   classify: Classify,
@@ -44,7 +42,6 @@ export async function takeCensus(
         ...each,
         bytes: mean === undefined ? undefined : Math.round(mean * each.keys),
         bytesExact: each.exact && each.sample.length === each.keys,
-        expiring: each.sample.some(({ expiresAt }) => expiresAt !== undefined),
       })
     }
     return { ...inventory, classes, shapes: shapes.commonest(SHAPES), unchecked }

@@ -65,7 +65,8 @@ export function allowed(
   if (!isErrorReply(reply)) return reply
   if (/^NOPERM/.test(reply.message)) {
     const command = /the '([^']+)' command/.exec(reply.message)?.[1]
-    refuse('the user of redis.url may not ask for it', command === undefined ? '' : `+${command}`)
+    const key = /access .*keys?/.test(reply.message) ? '~*' : ''
+    refuse('the user of redis.url may not ask for it', command === undefined ? key : `+${command}`)
   } else if (/unknown (sub)?command/i.test(reply.message)) refuse('this server does not answer that command', '')
   else throw reply
   return undefined

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Classify, isOurs } from '../decide/classes.js'
+import type { KeysAtStake } from '../decide/risks-facts.js'
 import type { KeyClass } from '../model.js'
 import { ask, encode, exchange, type Wire } from '../redis/wire.js'
 
@@ -16,8 +17,8 @@ export interface CountOptions {
   readonly samples?: number
   /** Called with each key of no class. */
   readonly onStranger?: (key: string) => void
-  /** Called after each step, with the share done so far, from 0 to 1. */
-  readonly onStep?: (share: number) => void
+  /** Called after each step, with the share done so far, from 0 to 1, and how many keys were looked at. */
+  readonly onStep?: (share: number, seen: number) => void
 }
 
 export interface SampledKey {
@@ -106,7 +107,7 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
       tallies.set(its, tally)
       tally.add(key)
     }
-    onStep?.(total === 0 ? 1 : Math.min(1, seen / Math.min(total, limits.keys)))
+    onStep?.(total === 0 ? 1 : Math.min(1, seen / Math.min(total, limits.keys)), seen)
     if (took > SLOW) await delay(Math.min(took, LONGEST_PAUSE))
   } while (cursor !== '0' && seen < limits.keys && Date.now() - at < limits.ms)
   const exact = cursor === '0'
@@ -117,6 +118,17 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
     classes.push({ class: its, keys: scale(keys), exact, sample: await withExpiry(wire, sample) })
   }
   return { at, total, seen, exact, classes, own: scale(own) }
+}
+
+/** The keys of an inventory that would not come back by themselves. */
+export function stakeOf(classes: readonly ClassCount[]): KeysAtStake {
+  const isAtStake = (its: ClassCount): boolean => its.class === undefined || its.class.recovery === 'backup'
+  const sum = (some: readonly ClassCount[]): number => some.reduce((total, { keys }) => total + keys, 0)
+  return {
+    backup: sum(classes.filter((its) => its.class?.recovery === 'backup')),
+    unclassified: sum(classes.filter((its) => its.class === undefined)),
+    expiring: classes.filter(isAtStake).some(({ sample }) => sample.some(({ expiresAt }) => expiresAt !== undefined)),
+  }
 }
 
 /** Adds when keys expire, and leaves out those that are gone meanwhile. */

@@ -1,0 +1,61 @@
+import { basename } from 'node:path'
+import { Cron } from 'croner'
+import { type Backup, newestGood, readShelf } from '../backup/shelf.js'
+import { serverName } from '../config/redact.js'
+import type { Config } from '../config/schema.js'
+import type { BackupFacts } from '../decide/risks-facts.js'
+import { Trouble } from '../errors.js'
+import type { Unchecked } from './facts.js'
+
+export interface BackupsRead {
+  readonly facts: BackupFacts | undefined
+  /** The newest backup of this server that has not failed its proof. */
+  readonly newest: Backup | undefined
+  readonly unchecked: readonly Unchecked[]
+}
+
+/** How long after its time a backup may still be on its way, in ms. */
+const GRACE = 3_600_000
+
+/** Reads which backups of the Redis in the configuration there are; a folder that cannot be read is listed. */
+export async function readBackups({ redis, backup }: Config, now: number): Promise<BackupsRead> {
+  const { dir, schedule, drill } = backup
+  let shelf: Backup[]
+  try {
+    shelf = await readShelf(dir)
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error
+    const unchecked = { what: 'backups', why: `${error.message}: ${error.hint}`, grant: '' }
+    return { facts: undefined, newest: undefined, unchecked: [unchecked] }
+  }
+  const source = serverName(redis.url).replace(/\/[^/]*$/, '')
+  const ours = shelf.filter(({ manifest }) => manifest.source === source)
+  const taken = ({ manifest }: Backup): number => Date.parse(manifest.taken_at)
+  const proofs = ours
+    .flatMap(({ path, manifest: { proof } }) => (proof ? [{ path, proof, at: Date.parse(proof.at) }] : []))
+    .sort((a, b) => b.at - a.at)
+  const [last] = proofs
+  const newest = newestGood(ours)
+  const oldest = ours.at(-1)
+  return {
+    newest,
+    unchecked: [],
+    facts: {
+      dir,
+      scheduled: schedule !== undefined,
+      due: schedule === undefined ? undefined : lastTime(schedule, now - GRACE),
+      alertAfter: drill ? drill.alert_after : undefined,
+      newest: newest && taken(newest),
+      oldest: oldest && taken(oldest),
+      proved: proofs.find(({ proof }) => proof.ok)?.at,
+      failed:
+        last && !last.proof.ok
+          ? { file: basename(last.path), why: last.proof.differences[0] ?? 'it does not hold what it should' }
+          : undefined,
+    },
+  }
+}
+
+function lastTime(schedule: string, before: number): number | undefined {
+  return new Cron(schedule, { paused: true }).previousRuns(1, new Date(before))[0]?.getTime()
+}

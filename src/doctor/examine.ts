@@ -1,0 +1,76 @@
+import type { Config } from '../config/schema.js'
+import { classesOf } from '../datasets/classes.js'
+import { classifier } from '../decide/classes.js'
+import { risksOf } from '../decide/risks.js'
+import type { KeysAtStake, ServerState } from '../decide/risks-facts.js'
+import type { Risk } from '../model.js'
+import type { Wire } from '../redis/wire.js'
+import { readAccess } from './access.js'
+import { readBackups } from './backups.js'
+import { type Census, takeCensus } from './census.js'
+import { otherDatabases, readServer, type Unchecked } from './facts.js'
+import { readHost } from './host.js'
+import type { CountOptions } from './inventory.js'
+import { stakeOf } from './inventory.js'
+import { type Fate, fatesOf } from './recoverability.js'
+import { readReplicas } from './replicas.js'
+
+export interface Diagnosis {
+  readonly at: number
+  readonly version: string | undefined
+  readonly server: ServerState
+  /** Who we are to Redis. */
+  readonly user: string | undefined
+  /** Undefined where keys may not be listed. */
+  readonly census: Census | undefined
+  readonly fates: readonly Fate[]
+  readonly otherDatabases: readonly { readonly database: number; readonly keys: number }[]
+  readonly risks: readonly Risk[]
+  readonly unchecked: readonly Unchecked[]
+}
+
+/** Looks at everything that decides whether the data of this Redis would come back, with little load on it. Writes nothing. */
+export async function examine(
+  wire: Wire,
+  config: Config,
+  options: Pick<CountOptions, 'signal' | 'limits' | 'onStep'> = {},
+): Promise<Diagnosis> {
+  const at = Date.now()
+  const { state, info, unchecked } = await readServer(wire)
+  const access = await readAccess(wire, config.redis.url)
+  const [{ replicas, unchecked: silent }, backups, host] = await Promise.all([
+    readReplicas(info, config.redis.url),
+    readBackups(config, at),
+    readHost(info, state.dir, config.backup.dir),
+  ])
+  const counted = await takeCensus(wire, classifier(classesOf(config)), options)
+  const census = 'classes' in counted ? counted : undefined
+  const stake: KeysAtStake = census
+    ? stakeOf(census.classes)
+    : { backup: 0, unclassified: state.keys ?? 0, expiring: false }
+  const facts = { at, server: state, stake, replicas, access: access.access, backups: backups.facts, host }
+  return {
+    at,
+    version: info.get('redis_version'),
+    server: state,
+    user: access.user,
+    census,
+    fates: census ? fatesOf(census, backups.newest, wire.database) : [],
+    otherDatabases: otherDatabases(info, wire.database),
+    risks: risksOf(facts),
+    unchecked: [
+      ...unchecked,
+      ...access.unchecked,
+      ...('classes' in counted ? counted.unchecked : [counted]),
+      ...silent,
+      ...backups.unchecked,
+      ...(host ? [] : [ELSEWHERE]),
+    ],
+  }
+}
+
+const ELSEWHERE: Unchecked = {
+  what: 'the machine: vm.overcommit_memory, free memory, and what the data directory lies on',
+  why: 'the server does not run on this machine, or its process cannot be seen; run rekindle doctor beside it',
+  grant: '',
+}
