@@ -1,6 +1,16 @@
+import type { Held } from './model.js'
+
 interface Holding {
   readonly symbol: string
   readonly dataset: string
+}
+
+/** From so long before its moment of expiry on a key is not missed, in ms: clocks differ, and Redis may be early. */
+const SLACK = 1_000
+
+/** True if the moment at which a key expires (epoch ms, or never) has come, or is about to. */
+export function hasExpired(expires: number | undefined, now = Date.now()): boolean {
+  return expires !== undefined && expires <= now + SLACK
 }
 
 /**
@@ -9,40 +19,83 @@ interface Holding {
  */
 export class Holdings {
   private readonly owners = new Map<string, Holding>()
-  private readonly keys = new Map<string, string[]>()
+  private readonly keys = new Map<string, Set<string>>()
+  private readonly expiries = new Map<string, number>()
+  /** Where in the keys of each symbol the next sentinel is. */
+  private readonly turns = new Map<string, Iterator<string>>()
 
   /**
    * Records the keys of one dataset of a symbol; `complete` replaces what was known of it, otherwise they are added. A key that two
    * symbols name belongs to the one that was recorded last.
    */
-  record(symbol: string, dataset: string, keys: readonly string[], complete: boolean): void {
-    const wanted = new Set(keys)
-    const kept: string[] = []
-    for (const key of this.keysOf(symbol)) {
-      if (complete && !wanted.has(key) && this.owners.get(key)?.dataset === dataset) this.owners.delete(key)
-      else kept.push(key)
+  record(symbol: string, dataset: string, held: readonly Held[], complete: boolean): void {
+    const keys = this.keys.get(symbol) ?? new Set()
+    this.keys.set(symbol, keys)
+    if (complete) {
+      const wanted = new Set(held.map(({ key }) => key))
+      this.release(
+        symbol,
+        dataset,
+        [...keys].filter((key) => !wanted.has(key)),
+      )
     }
     const holding = { symbol, dataset }
-    for (const key of wanted) {
+    for (const { key, expires } of held) {
       const owner = this.owners.get(key)?.symbol
-      if (owner !== symbol) kept.push(key)
-      if (owner !== undefined && owner !== symbol) this.keys.set(owner, without(key, this.keysOf(owner)))
+      if (owner !== undefined && owner !== symbol) this.keys.get(owner)?.delete(key)
+      keys.add(key)
       this.owners.set(key, holding)
+      if (expires === undefined) this.expiries.delete(key)
+      else this.expiries.set(key, expires)
     }
-    this.keys.set(symbol, kept)
+  }
+
+  /** Forgets those of the keys that a dataset of a symbol holds: nothing wants them any more, so nobody misses them. */
+  release(symbol: string, dataset: string, keys: readonly string[]): void {
+    for (const key of keys) {
+      const owner = this.owners.get(key)
+      if (owner?.symbol === symbol && owner.dataset === dataset) this.drop(symbol, key)
+    }
   }
 
   forget(symbol: string): void {
-    for (const key of this.keysOf(symbol)) this.owners.delete(key)
+    for (const key of this.keys.get(symbol) ?? []) this.drop(symbol, key)
     this.keys.delete(symbol)
+    this.turns.delete(symbol)
   }
 
+  private drop(symbol: string, key: string): void {
+    this.keys.get(symbol)?.delete(key)
+    this.owners.delete(key)
+    this.expiries.delete(key)
+  }
+
+  /** The keys of a symbol that must stand: those whose moment of expiry has come are left out. */
   keysOf(symbol: string): readonly string[] {
-    return this.keys.get(symbol) ?? []
+    const now = Date.now()
+    return [...(this.keys.get(symbol) ?? [])].filter((key) => !hasExpired(this.expiries.get(key), now))
+  }
+
+  /** One key of a symbol that must stand, another each time until all have had their turn. */
+  sentinelOf(symbol: string): string | undefined {
+    const keys = this.keys.get(symbol)
+    for (let tries = 0; keys && tries <= keys.size; tries++) {
+      const turn = this.turns.get(symbol) ?? keys.values()
+      this.turns.set(symbol, turn)
+      const { done, value } = turn.next()
+      if (done) this.turns.delete(symbol)
+      else if (!hasExpired(this.expiries.get(value))) return value
+    }
+    return undefined
   }
 
   ownerOf(key: string): Holding | undefined {
     return this.owners.get(key)
+  }
+
+  /** True if a key stood whole when we last looked, and its moment of expiry has not come. */
+  mustStand(key: string): boolean {
+    return this.owners.has(key) && !hasExpired(this.expiries.get(key))
   }
 
   get symbols(): readonly string[] {
@@ -59,8 +112,4 @@ export class Holdings {
     for (const owner of this.owners.values()) if (isCounted(owner)) count++
     return count
   }
-}
-
-function without(key: string, keys: readonly string[]): string[] {
-  return keys.filter((each) => each !== key)
 }

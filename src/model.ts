@@ -88,6 +88,13 @@ export interface Lack {
   readonly picture?: string
 }
 
+/** A key that was seen whole in Redis. */
+export interface Held {
+  readonly key: string
+  /** The moment at which it expires, in epoch ms; absent: never. */
+  readonly expires?: number
+}
+
 /** One piece of work: make `dataset` of `symbol` whole. */
 export interface Task {
   readonly symbol: string

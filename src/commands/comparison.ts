@@ -3,7 +3,8 @@ import type { Dataset } from '../datasets/dataset.js'
 import { type Lanes, lanesWith } from '../decide/lanes.js'
 import type { Trouble } from '../errors.js'
 import { type Examination, examine } from '../heal/heal.js'
-import type { Lack } from '../model.js'
+import { heldKeys } from '../heal/survey.js'
+import type { Held, Lack } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { endsLife } from '../redis/trouble.js'
 import { count } from './progress.js'
@@ -14,7 +15,7 @@ export interface Look {
   readonly symbol: string
   readonly dataset: string
   /** The keys that it must have, and what some of them lack. */
-  readonly keys: readonly string[]
+  readonly keys: readonly Held[]
   readonly lacks: readonly Lack[]
   readonly orphans: readonly Orphans[]
 }
@@ -148,15 +149,17 @@ class Comparer {
   }
 
   /** Keeps the names of the keys and what they lack, and lets go of the values. */
-  private account({ dataset, symbols }: Step, { findings, leftOut }: Examination): Look[] {
+  private account({ dataset, symbols }: Step, { findings, leftOut, defect }: Examination): Look[] {
+    if (defect) this.hidden.set(dataset.name, defect)
     this.keys += findings.length
     for (const values of leftOut.values()) this.leftOut += values
-    const nothing = () => ({ keys: [] as string[], lacks: [] as Lack[], orphans: [] as Orphans[] })
-    const looks = new Map(symbols.map((symbol) => [symbol, nothing()]))
+    const nothing = () => ({ lacks: [] as Lack[], orphans: [] as Orphans[] })
+    const looks = new Map(
+      [...heldKeys(symbols, findings)].map(([symbol, keys]) => [symbol, { keys, ...nothing() }] as const),
+    )
     for (const { wanted, lack, orphans } of findings) {
       const { symbol, key } = wanted
       const look = looks.get(symbol)
-      look?.keys.push(key)
       if (lack) look?.lacks.push(lack)
       if (orphans.length > 0) look?.orphans.push({ symbol, dataset: dataset.name, key, values: orphans.length })
     }

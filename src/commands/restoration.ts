@@ -3,7 +3,7 @@ import { Guard } from '../daemon/guard.js'
 import { Trouble } from '../errors.js'
 import type { Healed } from '../heal/heal.js'
 import { healLanes } from '../heal/heal-lanes.js'
-import type { Outcome } from '../heal/heal-tasks.js'
+import { type Outcome, verifiedBy } from '../heal/heal-tasks.js'
 import type { Clean } from '../heal/survey.js'
 import { addTallies, NOTHING, type Suspicion, type Task } from '../model.js'
 import type { Life } from '../redis/life.js'
@@ -104,12 +104,9 @@ export class Restoration {
   }
 
   private async takeIn(outcome: Outcome, life: Life, signal: AbortSignal): Promise<void> {
-    const { tasks, result, began, entire } = outcome
+    const { tasks, result, began } = outcome
     if (result instanceof Trouble) return this.meet(outcome, result)
-    const keys = new Map<string, string[]>(tasks.map(({ symbol }) => [symbol, []]))
-    for (const { wanted } of result.findings) keys.get(wanted.symbol)?.push(wanted.key)
-    const items = tasks.map(({ symbol, dataset }) => ({ symbol, dataset, keys: keys.get(symbol) ?? [], entire }))
-    const consequence = await this.guard.verified(items, result.tally, began, life)
+    const consequence = await this.guard.verified(verifiedBy(outcome, result), result.tally, began, life)
     if (signal.aborted) return
     for (const task of tasks) this.open.delete(idOf(task))
     this.account(tasks[0]?.dataset ?? '', result)
@@ -134,8 +131,9 @@ export class Restoration {
     for (const task of tasks) this.open.set(idOf(task), { ...task, attempt: task.attempt + 1, alone: true })
   }
 
-  private account(dataset: string, { findings, leftOut, tally }: Healed): void {
+  private account(dataset: string, { findings, leftOut, tally, defect }: Healed): void {
     this.tally = addTallies(this.tally, tally)
+    if (defect) this.failures.set(dataset, defect)
     for (const { wanted, lack } of findings) {
       this.seen.add(wanted.key)
       if (lack) this.written.add(wanted.key)

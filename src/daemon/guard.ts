@@ -50,10 +50,10 @@ export class Guard {
     return this.lanes.get(symbol)?.includes(dataset) ?? false
   }
 
-  /** True if what this key belongs to is known to be whole, so that the key can be missed. */
+  /** True if what this key belongs to is known to be whole, and the key has not expired, so that it can be missed. */
   isExpected(key: string): boolean {
     const owner = this.holdings.ownerOf(key)
-    return owner !== undefined && !this.wholeness.isOpen(owner.symbol, owner.dataset)
+    return owner !== undefined && this.holdings.mustStand(key) && !this.wholeness.isOpen(owner.symbol, owner.dataset)
   }
 
   /** True if everything was known to be whole, and marked so, at `time` and ever since. */
@@ -194,7 +194,8 @@ export class Guard {
   }
 
   /** True if that makes the symbol whole. */
-  private settle({ symbol, dataset, keys }: Clean, entire: boolean, began: number): boolean {
+  private settle({ symbol, dataset, keys, unwanted = [] }: Clean, entire: boolean, began: number): boolean {
+    this.holdings.release(symbol, dataset, unwanted)
     this.holdings.record(symbol, dataset, keys, entire)
     const whole = entire && this.wholeness.settle(symbol, dataset, began)
     if (!this.wholeness.isOpen(symbol, dataset)) this.losses.incident?.settle(symbol, dataset)

@@ -1,7 +1,7 @@
 import type { Trouble } from '../errors.js'
 import type { Healed } from '../heal/heal.js'
 import type { Outcome } from '../heal/heal-tasks.js'
-import type { Unseen } from '../heal/survey.js'
+import type { Survey } from '../heal/survey.js'
 import type { Conditions } from '../report/conditions.js'
 import { EachMinute } from '../report/each-minute.js'
 import type { Emit } from '../report/events.js'
@@ -35,13 +35,22 @@ export class HealReport {
     if (dataset !== undefined && !isServerAway(trouble)) this.conditions.failed(dataset, trouble)
   }
 
-  unseen(items: readonly Unseen[]): void {
-    for (const { dataset, trouble } of items) if (!isServerAway(trouble)) this.conditions.failed(dataset, trouble)
+  /** Takes in what a look could not see, and what is wrong with some of what it saw. */
+  surveyed({ unseen, defects }: Pick<Survey, 'unseen' | 'defects'>): void {
+    for (const { dataset, trouble } of unseen) if (!isServerAway(trouble)) this.conditions.failed(dataset, trouble)
+    for (const [dataset, defect] of defects) this.defective(dataset, defect)
   }
 
-  healed({ tasks }: Outcome, { findings, leftOut }: Healed): void {
+  private defective(dataset: string, defect: Trouble | undefined): void {
+    const what = `${dataset} in part`
+    if (defect) this.conditions.failed(what, defect)
+    else this.conditions.worked(what)
+  }
+
+  healed({ tasks }: Outcome, { findings, leftOut, defect }: Healed): void {
     const dataset = tasks[0]?.dataset ?? ''
     this.conditions.worked(dataset)
+    this.defective(dataset, defect)
     this.conditions.worked('healing')
     for (const [symbol, values] of leftOut) this.omitted(dataset, symbol, values)
     const now = Date.now()
@@ -50,7 +59,7 @@ export class HealReport {
       const lacks = findings.flatMap(({ lack }) => (lack?.symbol === symbol ? [lack] : []))
       if (lacks.length === 0) continue
       const values = lacks.reduce((total, { missing, differing }) => total + missing + differing, 0)
-      const [samples, fields] = dataset === 'indicators' ? [0, values] : [values, 0]
+      const [samples, fields] = dataset.startsWith('candles.') ? [values, 0] : [0, values]
       this.emit({ event: 'sync', symbol, dataset, samples, fields, latency_ms: now - since })
     }
   }

@@ -28,7 +28,7 @@ import { makeTask, retryDelay } from '../decide/tasks.js'
 import { Trouble } from '../errors.js'
 import { latest } from '../flow/latest.js'
 import { healLanes } from '../heal/heal-lanes.js'
-import type { Outcome } from '../heal/heal-tasks.js'
+import { type Outcome, verifiedBy } from '../heal/heal-tasks.js'
 import { survey } from '../heal/survey.js'
 import type { Suspicion, Task } from '../model.js'
 import type { Life } from '../redis/life.js'
@@ -141,7 +141,7 @@ function surveys(
     const sides = { db, redis: life.bulk, signal }
     try {
       const found = await survey(suspicion, { datasets, holdings, lanes, sides, probe: life.probe, server })
-      report.unseen(found.unseen)
+      report.surveyed(found)
       return async () => {
         const consequence = await guard.judge(suspicion, found, began, life)
         judged.next()
@@ -203,7 +203,7 @@ async function takeIn(
   life: Life,
   { guard, server, report }: LifeContext,
 ): Promise<Consequence> {
-  const { tasks, result, began, entire } = outcome
+  const { tasks, result, began } = outcome
   if (result instanceof Trouble) {
     if (endsLife(result)) life.fail(redisTrouble(result, server))
     report.failed(outcome, result)
@@ -216,10 +216,7 @@ async function takeIn(
     }
   }
   report.healed(outcome, result)
-  const keys = new Map<string, string[]>(tasks.map(({ symbol }) => [symbol, []]))
-  for (const { wanted } of result.findings) keys.get(wanted.symbol)?.push(wanted.key)
-  const items = tasks.map(({ symbol, dataset }) => ({ symbol, dataset, keys: keys.get(symbol) ?? [], entire }))
-  return guard.verified(items, result.tally, began, life)
+  return guard.verified(verifiedBy(outcome, result), result.tally, began, life)
 }
 
 /** A change in PostgreSQL -> tasks; the values are read when they are written. */

@@ -42,7 +42,7 @@ export function scrubs(
     const found = await scrub(symbols, context, isWhole)
     conditions.worked('scrub')
     const suspicion = suspect('scrub', new Set(symbols), guard.losses.lastWholeAt ?? from, Date.now())
-    report.unseen(found.unseen)
+    report.surveyed(found)
     return () => guard.judge(suspicion, { ...found, unseen: [] }, began, life)
   }
   const step = defer(() => abortable(one)).pipe(

@@ -54,15 +54,14 @@ export function watchSignals(
   const { poll } = config.watch
   const flushes = watchFlushes(life).pipe(map((at) => suspect('flush', 'all', at, at)))
   const ours = watchKeyEvents(life).pipe(
-    filter(({ key }) => guard.holdings.ownerOf(key) !== undefined),
+    filter(({ key }) => guard.holdings.mustStand(key)),
     share(),
   )
   const keys = ours.pipe(
     buffer(ours.pipe(auditTime(GATHER))),
     map((events) => suspicionOfEvents(events, guard)),
   )
-  const sentinels = (turn: number): string[] =>
-    sentinelKeys(guard.holdings, turn).filter((key) => guard.isExpected(key))
+  const sentinels = (): string[] => sentinelKeys(guard.holdings).filter((key) => guard.isExpected(key))
   const polls = watchPulse(life, sentinels, poll).pipe(
     mergeMap((pulse) => {
       conditions.worked('poll')

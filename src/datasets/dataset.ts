@@ -1,3 +1,4 @@
+import type { Trouble } from '../errors.js'
 import type { Lack, Tally } from '../model.js'
 import type { Database } from '../postgres/database.js'
 import type { Wire } from '../redis/wire.js'
@@ -6,12 +7,18 @@ import type { Wire } from '../redis/wire.js'
 export interface Wanted {
   readonly symbol: string
   readonly key: string
+  /** The moment at which the key is to expire, in epoch ms; absent: never. From then on nobody misses it. */
+  readonly expires?: number
 }
 
 export interface Reading<W extends Wanted> {
   readonly wanted: readonly W[]
   /** Values, by symbol, that PostgreSQL holds but Redis cannot: NULL, NaN, infinity, times before 1970. */
   readonly leftOut: ReadonlyMap<string, number>
+  /** Keys of the parts asked for that nothing wants any more; they are left alone, and not missed when they go. */
+  readonly unwanted?: readonly string[]
+  /** What is wrong with some of the data, which therefore is not wanted at all; the rest is fine. */
+  readonly defect?: Trouble
 }
 
 /** What a look at Redis found about one wanted key; a dataset adds what it needs in order to write. */

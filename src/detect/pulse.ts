@@ -18,22 +18,21 @@ export interface Pulse {
 }
 
 /**
- * Looks at Redis every `period` ms: INFO, the marks, and the sentinel keys of this turn. Errors when Redis does not answer.
+ * Looks at Redis every `period` ms: INFO, the marks, and the sentinel keys whose turn it is. Errors when Redis does not answer.
  * The next poll waits for the one before, so that a slow server is not asked twice.
  */
 export function watchPulse(
   { probe }: Pick<Life, 'probe'>,
-  sentinels: (turn: number) => readonly string[],
+  sentinels: () => readonly string[],
   period: number,
 ): Observable<Pulse> {
-  let turn = 0
   return defer(async (): Promise<Pulse> => {
     const from = Date.now()
     const [facts, epoch, ready, missing] = await Promise.all([
       readFacts(probe),
       readEpoch(probe),
       countReady(probe),
-      missingKeys(probe, sentinels(turn++)),
+      missingKeys(probe, sentinels()),
     ])
     return { facts, epoch, ready, missing, from, at: Date.now() }
   }).pipe(repeat({ delay: period }))

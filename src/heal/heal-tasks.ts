@@ -5,6 +5,7 @@ import type { Database } from '../postgres/database.js'
 import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
 import { type Healed, heal } from './heal.js'
+import { type Clean, heldKeys } from './survey.js'
 
 /** What a batch of tasks for one dataset came to. */
 export interface Outcome {
@@ -22,6 +23,18 @@ export interface HealContext {
   readonly redis: Wire
   /** `host:port/db` of Redis, for errors. */
   readonly server: string
+}
+
+/** What a heal has verified, task by task. */
+export function verifiedBy(
+  { tasks, entire }: Pick<Outcome, 'tasks' | 'entire'>,
+  { findings, unwanted = [] }: Healed,
+): (Clean & { entire: boolean })[] {
+  const keys = heldKeys(
+    tasks.map(({ symbol }) => symbol),
+    findings,
+  )
+  return tasks.map(({ symbol, dataset }) => ({ symbol, dataset, keys: keys.get(symbol) ?? [], unwanted, entire }))
 }
 
 /** Heals a batch of tasks of one dataset; trouble is a result, so that whoever waits can decide when to try again. */

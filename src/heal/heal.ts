@@ -1,4 +1,4 @@
-import type { Dataset, Finding, Wanted } from '../datasets/dataset.js'
+import type { Dataset, Finding, Reading, Wanted } from '../datasets/dataset.js'
 import { Trouble } from '../errors.js'
 import { addTallies, type Lack, NOTHING, type Tally } from '../model.js'
 import type { Database } from '../postgres/database.js'
@@ -23,9 +23,8 @@ export interface HealScope extends Scope {
 }
 
 /** What a look at some symbols of one dataset found, key by key. */
-export interface Examination {
+export interface Examination extends Omit<Reading<Wanted>, 'wanted'> {
   readonly findings: readonly Finding<Wanted>[]
-  readonly leftOut: ReadonlyMap<string, number>
 }
 
 export interface Healed extends Examination {
@@ -37,11 +36,11 @@ const PASSES = 3
 
 /** Reads what PostgreSQL wants and compares Redis with it; writes nothing. */
 export async function examine(dataset: Dataset, { db, redis, signal }: Sides, scope: Scope): Promise<Examination> {
-  const { wanted, leftOut } = await dataset.read(db, scope.symbols, scope)
+  const { wanted, ...rest } = await dataset.read(db, scope.symbols, scope)
   signal.throwIfAborted()
   const findings = await dataset.compare(redis, wanted, scope.thorough)
   signal.throwIfAborted()
-  return { findings, leftOut }
+  return { ...rest, findings }
 }
 
 /**

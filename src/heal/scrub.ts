@@ -23,5 +23,5 @@ export async function scrub(
   const again = new Set(first.lacks.map(({ symbol }) => symbol))
   const second = await compareSymbols([...again], context, isAsked, true)
   const settled = second.lacks.filter(({ key, picture }) => picture === undefined || doubtful.get(key) === picture)
-  return { lacks: settled, clean: first.clean, unseen: [...first.unseen, ...second.unseen] }
+  return { ...first, lacks: settled, unseen: [...first.unseen, ...second.unseen] }
 }

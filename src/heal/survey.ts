@@ -2,18 +2,20 @@ import type { Dataset } from '../datasets/dataset.js'
 import type { Lanes } from '../decide/lanes.js'
 import type { Trouble, TroubleCode } from '../errors.js'
 import type { Holdings } from '../holdings.js'
-import type { Lack, Suspicion } from '../model.js'
+import type { Held, Lack, Suspicion } from '../model.js'
 import { readEpoch } from '../redis/marks.js'
 import { lostKeys } from '../redis/presence.js'
 import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
-import { examine, type Sides } from './heal.js'
+import { type Examination, examine, type Sides } from './heal.js'
 
 /** One dataset of one symbol that a look found whole, and the keys that hold it. */
 export interface Clean {
   readonly symbol: string
   readonly dataset: string
-  readonly keys: readonly string[]
+  readonly keys: readonly Held[]
+  /** Keys that nothing wants any more. */
+  readonly unwanted?: readonly string[]
 }
 
 export interface Unseen {
@@ -27,6 +29,8 @@ export interface Survey {
   readonly clean: readonly Clean[]
   /** What could not be compared, and the trouble that stood in the way. */
   readonly unseen: readonly Unseen[]
+  /** What is wrong with some of the data of each dataset that was compared, if anything. */
+  readonly defects: ReadonlyMap<string, Trouble | undefined>
 }
 
 export interface SurveyContext {
@@ -58,7 +62,7 @@ export async function survey(suspicion: Suspicion, context: SurveyContext): Prom
   const lacks = gone.flatMap((key) => lostLack(key, holdings))
   // Another database's FLUSHDB sends the same signal; then the epoch still stands.
   const dismissed = onlyFlush(suspicion) && lacks.length === 0 && (await readEpoch(probe)) !== null
-  if (dismissed) return { lacks, clean: [], unseen: [] }
+  if (dismissed) return { lacks, clean: [], unseen: [], defects: new Map() }
   const lost = new Set(lacks.map(({ symbol, dataset }) => JSON.stringify([symbol, dataset])))
   const isLeft: Selection = (symbol, dataset) => !lost.has(JSON.stringify([symbol, dataset]))
   const compared = await compareSymbols(symbols, context, isLeft)
@@ -72,6 +76,16 @@ function onlyFlush({ signals }: Suspicion): boolean {
 function lostLack(key: string, holdings: Holdings): Lack[] {
   const owner = holdings.ownerOf(key)
   return owner ? [{ ...owner, key, kind: 'missing', missing: 0, differing: 0 }] : []
+}
+
+/** The keys of each symbol, without the values that they hold. */
+export function heldKeys(symbols: readonly string[], findings: Examination['findings']): Map<string, Held[]> {
+  const keys = new Map<string, Held[]>(symbols.map((symbol) => [symbol, []]))
+  for (const { wanted } of findings) {
+    const { symbol, key, expires } = wanted
+    keys.get(symbol)?.push(expires === undefined ? { key } : { key, expires })
+  }
+  return keys
 }
 
 /** Which datasets of which symbols are to be compared. */
@@ -106,6 +120,7 @@ export async function compareSymbols(
     lacks: surveys.flatMap(({ lacks }) => lacks),
     clean: surveys.flatMap(({ clean }) => clean),
     unseen: surveys.flatMap(({ unseen }) => unseen),
+    defects: new Map(surveys.flatMap(({ defects }) => [...defects])),
   }
 }
 
@@ -119,20 +134,21 @@ async function compareStep(
   thorough: boolean,
 ): Promise<Survey> {
   try {
-    const { findings } = await examine(dataset, sides, { symbols, parts: undefined, thorough })
+    const { findings, defect } = await examine(dataset, sides, { symbols, parts: undefined, thorough })
     const lacks = findings.flatMap(({ lack }) => lack ?? [])
-    const keys = new Map<string, string[]>(symbols.map((symbol) => [symbol, []]))
-    for (const { wanted } of findings) keys.get(wanted.symbol)?.push(wanted.key)
+    const keys = heldKeys(symbols, findings)
     for (const { symbol } of lacks) keys.delete(symbol)
     return {
       lacks,
       clean: [...keys].map(([symbol, its]) => ({ symbol, dataset: dataset.name, keys: its })),
       unseen: [],
+      defects: new Map([[dataset.name, defect]]),
     }
   } catch (error) {
     sides.signal.throwIfAborted()
     const trouble = redisTrouble(error, sides.server)
     if (WIDE.has(trouble.code)) throw trouble
-    return { lacks: [], clean: [], unseen: symbols.map((symbol) => ({ symbol, dataset: dataset.name, trouble })) }
+    const unseen = symbols.map((symbol) => ({ symbol, dataset: dataset.name, trouble }))
+    return { lacks: [], clean: [], unseen, defects: new Map() }
   }
 }

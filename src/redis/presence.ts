@@ -47,12 +47,9 @@ export async function lostKeys(
   return lost
 }
 
-/** One key of every symbol, another one each `turn`. */
-export function sentinelKeys(holdings: Holdings, turn: number): string[] {
-  return holdings.symbols.flatMap((symbol) => {
-    const keys = holdings.keysOf(symbol)
-    return keys.length === 0 ? [] : [keys[turn % keys.length] as string]
-  })
+/** One key of every symbol, another one each time. */
+export function sentinelKeys(holdings: Holdings): string[] {
+  return holdings.symbols.flatMap((symbol) => holdings.sentinelOf(symbol) ?? [])
 }
 
 function countOf(reply: Reply | Error | undefined): number {
