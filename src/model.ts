@@ -42,6 +42,10 @@ export interface ServerFacts {
   readonly replicationId: string | undefined
   readonly previousReplicationId: string | undefined
   readonly aofEnabled: boolean | undefined
+  /** `always`, `everysec` or `no`; known only if CONFIG GET is allowed. */
+  readonly appendfsync: string | undefined
+  /** Whether the last write to the append-only file succeeded: `ok` or `err`. */
+  readonly aofLastWriteStatus: string | undefined
   readonly rdbLastSaveAt: number | undefined
   readonly rdbChangesSinceSave: number | undefined
   readonly rdbLastStatus: string | undefined

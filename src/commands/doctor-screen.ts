@@ -2,7 +2,7 @@ import { sayCount, saySize, saySpan } from '../decide/risks-words.js'
 import type { Diagnosis } from '../doctor/examine.js'
 import type { Fate } from '../doctor/recoverability.js'
 import type { Risk } from '../model.js'
-import { type Cell, clean, type Paint, paragraph, type Style, table, wrap } from './doctor-layout.js'
+import { type Cell, clean, type Paint, paragraph, type Style, table, widthOf, wrap } from './doctor-layout.js'
 
 /** What is told of a terminal: how wide it is, and whether it shows colours. */
 export interface Screen {
@@ -46,12 +46,12 @@ function map({ at, census, fates, otherDatabases }: Diagnosis, { width, paint }:
   const others = otherDatabases.map(({ database, keys }) => `db${database} (${sayCount(keys, 'key')})`).join(', ')
   const aside = others === '' ? [] : wrap(`Not looked at: ${others}; redis.url names another database.`, width)
   if (fates.length === 0) return ['It holds no keys that could be lost.', ...aside]
-  const head = ['KEYS', 'COUNT', 'SIZE', 'COME BACK FROM', ''].map((text): Cell => ({ text, style: 'dim' }))
+  const head = ['KEYS', 'COUNT', 'SIZE', 'FROM', ''].map((text): Cell => ({ text, style: 'dim' }))
   const rows = [head, ...fates.map((fate) => fateRow(fate, at))]
   const shapes = [{ most: 26 }, { right: true, most: 14 }, { right: true, most: 8 }, { most: 14 }, {}]
   const looked = `About: ${sayCount(census.seen, 'key')} were looked at, and the rest is taken to be like them.`
   return [
-    paint('If Redis lost everything now', 'bold'),
+    paint('If Redis lost everything now, this would come back', 'bold'),
     ...table(shapes, rows, width - INDENT.length, paint).map((line) => INDENT + line),
     ...(census.exact ? [] : wrap(looked, width)),
     ...aside,
@@ -74,8 +74,7 @@ function fateRow(fate: Fate, at: number): Cell[] {
 function sayHow({ class: its, from, backup, keys }: Fate, at: number): string {
   const impact = its?.impact
   if (from === 'nothing') {
-    const why = its ? 'no backup holds them' : 'nobody has said what they are, and no backup holds them'
-    return impact === undefined ? why : `${why}: ${impact}`
+    return impact ?? (its ? 'no backup holds them' : 'nobody has said what they are')
   }
   if (from !== 'backup' || !backup) return impact === undefined || from === 'postgres' ? '' : `until then: ${impact}`
   const proved = backup.provedAt === undefined ? 'never proved' : `proved ${saySpan(at - backup.provedAt)} ago`
@@ -88,15 +87,19 @@ function strangers({ census, fates }: Diagnosis, { width, paint }: Screen): stri
   const unknown = fates.find((fate) => fate.class === undefined)
   if (!census || !unknown || census.shapes.length === 0) return []
   const scale = census.exact ? 1 : census.total / Math.max(1, census.seen)
-  const count = (keys: number): string =>
-    `${census.exact ? '' : '~'}${Math.round(keys * scale).toLocaleString('en-US')}`
-  const rows = census.shapes.map(({ match, keys }): Cell[] => [{ text: count(keys) }, { text: match }])
-  const [first] = census.shapes
+  const entries = census.shapes.flatMap(({ match, keys }) => {
+    const entry = `${INDENT}  - { match: ${JSON.stringify(match)}, recovery: backup }`
+    const remark = `  # ${census.exact ? '' : 'about '}${sayCount(Math.round(keys * scale), 'key')}`
+    // Broken within a remark it would be no YAML.
+    if (widthOf(entry + remark) <= width) return [entry + paint(remark, 'dim')]
+    return paragraph(`${INDENT}  - `, entry.trim().slice(2), width, String)
+  })
   return [
-    paint('Keys of no class, by their commonest shapes', 'bold'),
-    ...table([{ right: true, most: 14 }, {}], rows, width - INDENT.length, paint).map((line) => INDENT + line),
-    ...wrap('Say in the configuration what becomes of them: backup, itself or postgres. For instance', width),
-    ...paragraph(INDENT, `keys: [{ match: ${JSON.stringify(first?.match)}, recovery: backup }]`, width, (line) => line),
+    ...wrap('Keys of no class: say in the configuration what becomes of them (backup, itself or postgres).', width).map(
+      (line) => paint(line, 'bold'),
+    ),
+    `${INDENT}keys:`,
+    ...entries,
   ]
 }
 
@@ -108,7 +111,7 @@ function findings({ risks }: Diagnosis, { width, paint }: Screen): string[] {
       paint(title, 'bold'),
       ...some.flatMap(({ code, message, mend }) => [
         ...marked(mark, style, `${message} [${code}]`, width, paint),
-        ...paragraph(`${INDENT}  `, mend, width, (line) => paint(line, 'dim')),
+        ...paragraph(`${INDENT}${INDENT}→ `, mend, width, (line) => paint(line, 'dim')),
       ]),
     ]
   }
@@ -130,6 +133,6 @@ function uncheckedLines({ unchecked, user }: Diagnosis, { width, paint }: Screen
   return [
     paint('Could not be checked', 'bold'),
     ...lines,
-    ...(grants.length > 0 ? paragraph(`${INDENT}  `, `To let it: ${mend}`, width, (line) => paint(line, 'dim')) : []),
+    ...(grants.length > 0 ? paragraph(`${INDENT}${INDENT}→ `, mend, width, (line) => paint(line, 'dim')) : []),
   ]
 }

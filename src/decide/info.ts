@@ -10,12 +10,13 @@ export function parseInfo(text: string): ReadonlyMap<string, string> {
   return fields
 }
 
-/** Picks out of INFO, INFO commandstats and CONFIG GET dir what can serve as evidence. `at` is when they were read. */
+/** Picks out of INFO, INFO commandstats and CONFIG GET dir and appendfsync what can serve as evidence. `at` is when they were read. */
 export function serverFacts(
   info: string,
   commandstats: string | undefined,
   directory: string | undefined,
   at: number,
+  appendfsync?: string,
 ): ServerFacts {
   const fields = parseInfo(info)
   const number = (name: string): number | undefined => {
@@ -38,6 +39,8 @@ export function serverFacts(
     replicationId: fields.get('master_replid'),
     previousReplicationId: fields.get('master_replid2'),
     aofEnabled: aof === undefined ? undefined : aof === '1',
+    appendfsync,
+    aofLastWriteStatus: fields.get('aof_last_write_status'),
     rdbLastSaveAt: lastSave === undefined ? undefined : lastSave * 1000,
     rdbChangesSinceSave: number('rdb_changes_since_last_save'),
     rdbLastStatus: fields.get('rdb_last_bgsave_status'),

@@ -13,7 +13,7 @@ export function* backupRisks({ at, stake, backups, host }: RiskFacts): Generator
     yield {
       code: 'no_backup',
       severity: 'risk',
-      message: `There is no ${failed ? 'good ' : ''}backup of this server in ${dir}. At stake: ${sayStake(stake)}.`,
+      message: `There is no ${failed ? 'good ' : ''}backup of this server in ${dir}, for ${sayStake(stake)}.`,
       mend: 'rekindle backup',
     }
   } else if (due !== undefined && newest < due) {

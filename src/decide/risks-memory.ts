@@ -32,7 +32,7 @@ function* evictionRisks({ server, stake, evictedSince }: RiskFacts): Generator<R
     yield {
       code: 'evicting',
       severity: 'risk',
-      message: `Redis evicts keys: ${sayCount(evictedSince, 'key')} since the last look, and ${policy} spares none of those at stake.`,
+      message: `Redis evicts keys: ${sayCount(evictedSince, 'key')} since the last look, which may be those at stake.`,
       mend,
     }
   }

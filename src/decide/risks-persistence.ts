@@ -32,15 +32,15 @@ function* aofOff(server: ServerState, whose: string): Generator<Risk> {
   if (aof !== false) return
   const loses =
     savePoints === undefined
-      ? 'a crash loses what changed since the last snapshot'
+      ? 'a crash loses what changed since the last snapshot of'
       : savePoints
-        ? `a crash may lose the changes of up to ${saySpan(longestGap(savePoints))}`
-        : 'a crash loses everything'
+        ? `a crash may lose up to ${saySpan(longestGap(savePoints))} of changes to`
+        : 'a crash loses'
   yield {
     code: 'aof_off',
     severity: 'risk',
-    message: `The append-only file is off: ${loses}. At stake: ${whose}.`,
-    mend: `${setting(server, 'appendonly', 'yes')} (if only redis.conf is edited, the restart comes up EMPTY)`,
+    message: `The append-only file is off: ${loses} ${whose}.`,
+    mend: appendOnly(server),
   }
   if (savePoints === '') {
     yield {
@@ -50,6 +50,13 @@ function* aofOff(server: ServerState, whose: string): Generator<Risk> {
       mend: setting(server, 'save', '3600 1 300 100 60 10000'),
     }
   }
+}
+
+/** The order matters: with `appendonly yes` and no append-only file a restart ignores dump.rdb. */
+function appendOnly({ configFile }: ServerState): string {
+  if (configFile === undefined) return 'set appendonly yes where your provider lets you'
+  const last = configFile === '' ? '--appendonly yes where redis-server is started' : 'CONFIG REWRITE'
+  return `CONFIG SET appendonly yes, and then ${last}; a restart without the first comes up EMPTY`
 }
 
 /** How long a single change may wait for its snapshot, in ms, by save points such as `3600 1 300 100`. */

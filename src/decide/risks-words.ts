@@ -14,12 +14,13 @@ export function setting({ configFile }: Pick<ServerState, 'configFile'>, name: s
   return `CONFIG SET ${name} ${text}, and --${name} ${text} where redis-server is started: it has no redis.conf`
 }
 
-/** `1,200 keys of the class backup and 3 of no class (unknown is not safe)`. */
+/** `1,200 keys of class backup and 3 of no class (unknown is not safe)`. */
 export function sayStake({ backup, unclassified }: KeysAtStake): string {
-  const unknown = `${sayCount(unclassified, 'key')} of no class (unknown is not safe)`
-  if (backup === 0) return unknown
-  const known = `${sayCount(backup, 'key')} that only a backup brings back`
-  return unclassified === 0 ? known : `${known}, and ${unknown}`
+  if (backup === 0) return `${sayCount(unclassified, 'key')} of no class (unknown is not safe)`
+  const known = `${sayCount(backup, 'key')} of class backup`
+  return unclassified === 0
+    ? known
+    : `${known} and ${unclassified.toLocaleString('en-US')} of no class (unknown is not safe)`
 }
 
 /** 1536 -> `1.5 KB`; units of 1,024 bytes, as Redis counts. */

@@ -36,6 +36,8 @@ export interface ClassCount {
   readonly exact: boolean
   /** Keys of the class, chosen evenly. Those whose names are no UTF-8 are counted, but not named: we could not ask for them. */
   readonly sample: readonly SampledKey[]
+  /** False where Redis would not say whether they have a time to live. */
+  readonly expiryKnown: boolean
 }
 
 export interface Inventory {
@@ -115,7 +117,7 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
     exact || seen === 0 ? keys : Math.round((keys * Math.max(total, seen)) / seen)
   const classes: ClassCount[] = []
   for (const [its, { keys, sample }] of tallies) {
-    classes.push({ class: its, keys: scale(keys), exact, sample: await withExpiry(wire, sample) })
+    classes.push({ class: its, keys: scale(keys), exact, ...(await withExpiry(wire, sample)) })
   }
   return { at, total, seen, exact, classes, own: scale(own) }
 }
@@ -127,12 +129,17 @@ export function stakeOf(classes: readonly ClassCount[]): KeysAtStake {
   return {
     backup: sum(classes.filter((its) => its.class?.recovery === 'backup')),
     unclassified: sum(classes.filter((its) => its.class === undefined)),
-    expiring: classes.filter(isAtStake).some(({ sample }) => sample.some(({ expiresAt }) => expiresAt !== undefined)),
+    expiring: classes.filter(isAtStake).some(mayExpire),
   }
 }
 
+function mayExpire({ sample, expiryKnown }: ClassCount): boolean {
+  return !expiryKnown || sample.some(({ expiresAt }) => expiresAt !== undefined)
+}
+
 /** Adds when keys expire, and leaves out those that are gone meanwhile. */
-async function withExpiry(wire: Wire, names: readonly string[]): Promise<SampledKey[]> {
+async function withExpiry(wire: Wire, names: readonly string[]): Promise<Pick<ClassCount, 'sample' | 'expiryKnown'>> {
+  let expiryKnown = true
   const found: SampledKey[] = []
   for (let i = 0; i < names.length; i += BATCH) {
     const batch = names.slice(i, i + BATCH)
@@ -143,10 +150,10 @@ async function withExpiry(wire: Wire, names: readonly string[]): Promise<Sampled
     )
     batch.forEach((name, n) => {
       const left = replies[n]
-      // Where PTTL is forbidden for a key, it is taken to stay.
       if (left === -2) return
+      if (typeof left !== 'number') expiryKnown = false
       found.push(typeof left === 'number' && left >= 0 ? { name, expiresAt: now + left } : { name })
     })
   }
-  return found
+  return { sample: found, expiryKnown }
 }

@@ -6,12 +6,14 @@ export interface Shape {
 
 interface Node {
   keys: number
-  /** Absent at the end of a key. */
+  /** Whether what stands in this place is always an id. */
+  folded: boolean
   readonly children: Map<string, Node>
 }
 
 /** Different texts in one place of a key: beyond so many they are ids, not names. */
 const NAMES = 12
+const BEGINNINGS = 200
 /** Places that are told apart, and nodes that are kept. */
 const DEPTH = 4
 const NODES = 5_000
@@ -23,7 +25,7 @@ const ID = '*'
  * holds digits, is long or odd, or is one of many in its place becomes `*`. What it gives holds no control character.
  */
 export class Shapes {
-  private readonly root: Node = { keys: 0, children: new Map() }
+  private readonly root: Node = { keys: 0, folded: false, children: new Map() }
   private nodes = 0
 
   add(key: string): void {
@@ -35,7 +37,7 @@ export class Shapes {
     }
   }
 
-  /** The `most` commonest shapes, most keys first. */
+  /** The `most` commonest shapes, most keys first, but `*` last: as classes, the first that matches counts. */
   commonest(most: number): Shape[] {
     const shapes: Shape[] = []
     const walk = (node: Node, match: string): void => {
@@ -50,17 +52,16 @@ export class Shapes {
     return merge(shapes)
       .sort((a, b) => b.keys - a.keys || (a.match < b.match ? -1 : 1))
       .slice(0, most)
+      .sort((a, b) => Number(a.match === ID) - Number(b.match === ID))
   }
 
   private step(node: Node, part: string): Node {
-    const [name, separator] = split(part)
-    const known = node.children.get(part) ?? node.children.get(ID + separator)
+    const known = node.children.get(part)
     if (known) return known
-    const isOneOfMany = node.children.size >= NAMES && node !== this.root
-    if (isOneOfMany) this.fold(node)
-    const isId = isOneOfMany || this.nodes >= NODES || node.children.size >= NAMES * 16
-    const text = isId && name !== ID ? ID + separator : part
-    const child = node.children.get(text) ?? { keys: 0, children: new Map() }
+    if (node !== this.root && node.children.size >= NAMES) this.fold(node)
+    const isId = node.folded || this.nodes >= NODES || node.children.size >= BEGINNINGS
+    const text = isId ? ID + split(part)[1] : part
+    const child = node.children.get(text) ?? { keys: 0, folded: false, children: new Map() }
     if (!node.children.has(text)) this.nodes++
     node.children.set(text, child)
     return child
@@ -68,6 +69,7 @@ export class Shapes {
 
   /** Makes the parts of one place that were taken for names ids. */
   private fold(node: Node): void {
+    node.folded = true
     const children = [...node.children]
     node.children.clear()
     for (const [part, child] of children) {

@@ -5,7 +5,7 @@ import { Trouble } from '../errors.js'
 import type { ServerFacts } from '../model.js'
 import { connectRedis, connectWire } from './connect.js'
 import { redisTrouble } from './trouble.js'
-import { encode, exchange, isErrorReply, type Wire } from './wire.js'
+import { encode, exchange, isErrorReply, type Reply, type Wire } from './wire.js'
 
 /** One connection to one Redis process. A new life means: look before you trust. */
 export interface Life {
@@ -118,14 +118,15 @@ async function usableFacts(
   }
 }
 
-/** Reads INFO, INFO commandstats and CONFIG GET dir; what is forbidden stays unknown. */
+/** Reads INFO, INFO commandstats and CONFIG GET dir and appendfsync; what is forbidden stays unknown. */
 export async function readFacts(probe: Wire): Promise<ServerFacts> {
   const replies = await exchange(probe, [
     encode('INFO'),
     encode('INFO', 'commandstats'),
     encode('CONFIG', 'GET', 'dir'),
+    encode('CONFIG', 'GET', 'appendfsync'),
   ])
-  const [info, stats, dir] = replies.map((reply) => {
+  const [info, stats, dir, appendfsync] = replies.map((reply) => {
     if (!isErrorReply(reply)) return reply
     if (FORBIDDEN.test(reply.message)) return undefined
     throw reply
@@ -133,7 +134,13 @@ export async function readFacts(probe: Wire): Promise<ServerFacts> {
   return serverFacts(
     typeof info === 'string' ? info : '',
     typeof stats === 'string' ? stats : undefined,
-    Array.isArray(dir) ? String(dir[1]) : undefined,
+    settingOf(dir),
     Date.now(),
+    settingOf(appendfsync),
   )
+}
+
+/** The value in a reply of CONFIG GET; a name that the server does not know gives an empty one. */
+function settingOf(reply: Reply | undefined): string | undefined {
+  return Array.isArray(reply) && reply[1] !== undefined ? String(reply[1]) : undefined
 }

@@ -42,6 +42,8 @@ const NOTHING_TOLD = {
   replicationId: undefined,
   previousReplicationId: undefined,
   aofEnabled: undefined,
+  appendfsync: undefined,
+  aofLastWriteStatus: undefined,
   rdbLastSaveAt: undefined,
   rdbChangesSinceSave: undefined,
   rdbLastStatus: undefined,
@@ -56,7 +58,7 @@ const NOTHING_TOLD = {
 
 describe('serverFacts', () => {
   it.each([SEVEN, EIGHT])('reads the INFO of Redis $version', (own) => {
-    expect(serverFacts(read(own.version), COMMANDSTATS, '/var/lib/redis', 42)).toEqual({
+    expect(serverFacts(read(own.version), COMMANDSTATS, '/var/lib/redis', 42, 'everysec')).toEqual({
       ...own,
       at: 42,
       role: 'master',
@@ -67,6 +69,8 @@ describe('serverFacts', () => {
       directory: '/var/lib/redis',
       previousReplicationId: '0'.repeat(40),
       aofEnabled: false,
+      appendfsync: 'everysec',
+      aofLastWriteStatus: 'ok',
       rdbChangesSinceSave: 5,
       rdbLastStatus: 'ok',
       keysLoaded: 0,
