@@ -13,7 +13,7 @@ const ANOTHER = 'use another backup: rekindle backup list'
 const RULES: readonly Rule[] = [
   {
     when: /Can't handle RDB format version (\d+)/,
-    code: 'bad_backup',
+    code: 'no_program',
     say: ([, format], version) =>
       `it was written by a newer Redis (RDB version ${format}) than redis-server ${version}`,
     hint: 'put the redis-server of that Redis on PATH here',

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { constants, cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,8 +17,8 @@ import { bootTrouble } from './server-log.js'
 /** What a throwaway server boots, and the modules that it takes to read it. */
 export type ThrowawaySource = (
   | { readonly kind: 'rdb'; readonly path: string }
-  /** A folder as `dir` of a Redis, into which the server may write: a copy, or links. */
-  | { readonly kind: 'aof'; readonly dir: string }
+  /** A folder as `dir` of a Redis. The server may write into it: a copy, or links, unless it is a backup; of that we make a copy. */
+  | { readonly kind: 'aof'; readonly dir: string; readonly isBackup?: boolean }
 ) & { readonly modules: Manifest['modules'] }
 
 /** A redis-server that holds what a backup holds, on a unix socket that only we can open; it dies with us at the latest. */
@@ -59,7 +59,7 @@ export async function startThrowaway(source: ThrowawaySource, options: Throwaway
     return await boot(source, path, program, options)
   } catch (error) {
     options.signal.throwIfAborted()
-    throw folderTrouble(error, path)
+    throw (error as NodeJS.ErrnoException).code === undefined ? error : folderTrouble(error, path)
   }
 }
 
@@ -78,7 +78,8 @@ async function boot(
   }
   try {
     if (source.kind === 'rdb') await symlink(path, join(folder, 'dump.rdb'))
-    const files = source.kind === 'rdb' ? ['--dir', folder, '--appendonly', 'no'] : await appendOnly(path)
+    const dir = source.kind === 'aof' && source.isBackup ? await copyFolder(path, join(folder, 'aof')) : path
+    const files = source.kind === 'rdb' ? ['--dir', folder, '--appendonly', 'no'] : await appendOnly(dir)
     const modules = moduleFiles(source.modules, program).flatMap((file) => ['--loadmodule', file])
     const startedAt = performance.now()
     server = await tether(folder, [program, ...settings(socket), ...files, ...modules])
@@ -133,6 +134,12 @@ async function memoryOf(source: ThrowawaySource): Promise<number> {
   const folder = join(source.dir, found.folder)
   const base = (await readdir(folder)).find((name) => name.endsWith('.base.rdb'))
   return base ? Number((await readRdbHeader(join(folder, base))).facts.get('used-mem') ?? 0) : 0
+}
+
+/** Sharing the blocks with the backup where the file system can; its own would be written to by the server. */
+async function copyFolder(from: string, to: string): Promise<string> {
+  await cp(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE })
+  return to
 }
 
 /** A folder that only we can enter, where the path of a socket is not too long. */

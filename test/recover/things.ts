@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis'
 import type { RunningRedis } from '../../lab/redis.js'
 
+/** A Redis that waits for no other replica before it sends a snapshot. */
+export const PROMPT = { args: ['--repl-diskless-sync-delay', '0'] }
+
 /** Bytes that are no UTF-8. */
 export const BINARY = Buffer.from([0, 255, 254, 10, 13, 128])
 

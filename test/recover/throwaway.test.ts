@@ -156,7 +156,7 @@ describeOwnServers('a throwaway server', () => {
     it('as the file is of a newer Redis', async () => {
       const source = spoiled((bytes) => Buffer.concat([Buffer.from('REDIS0999'), bytes.subarray(9)]))
       expect(await refused(source)).toMatchObject({
-        code: 'bad_backup',
+        code: 'no_program',
         message: expect.stringContaining('newer Redis'),
       })
     })
