@@ -1,7 +1,8 @@
+import { addBackup } from './backup.js'
 import type { Add } from './command.js'
 import { addDoctor } from './doctor.js'
 
 /** The commands about what PostgreSQL cannot give back. */
 export function addKeepingCommands(add: Add): void {
-  for (const addCommand of [addDoctor]) addCommand(add)
+  for (const addCommand of [addBackup, addDoctor]) addCommand(add)
 }

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path'
+import type { Config } from '../config/schema.js'
+import { Trouble } from '../errors.js'
+import { runAfter } from './after.js'
+import { takeAofBackup } from './aof.js'
+import { pruneBackups } from './prune.js'
+import type { Backup } from './shelf.js'
+import { type Taken, type TakeOptions, takeBackup } from './take.js'
+
+/** What a round of backing up came to; its RDB was taken, whatever else went wrong. */
+export interface Round {
+  readonly taken: readonly Taken[]
+  /** Those that retention removed. */
+  readonly removed: readonly Backup[]
+  readonly troubles: readonly Trouble[]
+}
+
+/**
+ * Takes a backup and all that belongs to it: the copy of the append-only file if `config.backup.aof`, the user's command for each,
+ * and retention. Rejects if not even the RDB could be taken; then nothing is removed either.
+ */
+export async function backUp(options: TakeOptions): Promise<Round> {
+  const { config, signal } = options
+  const { dir, keep, after, aof } = config.backup
+  const taken = [await takeBackup(options)]
+  const troubles: Trouble[] = []
+  const attempt = async <T>(work: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof Trouble)) throw error
+      troubles.push(error)
+      return undefined
+    }
+  }
+  const copy = aof ? await attempt(takeAofBackup(options)) : undefined
+  if (copy) taken.push(copy)
+  for (const { backup } of taken) await attempt(runAfter(after, backup, { signal }))
+  // Also where the command has failed: it is an alert by itself, and a full disk would end all backups.
+  const pruned = await attempt(pruneBackups({ dir, keep }))
+  return { taken, removed: pruned?.removed ?? [], troubles }
+}
+
+/** The configuration with another folder, as a full name, and with or without a copy of the append-only file. */
+export function withBackup(config: Config, change: { dir?: string | undefined; aof?: boolean | undefined }): Config {
+  const { dir = config.backup.dir, aof = config.backup.aof } = change
+  return { ...config, backup: { ...config.backup, dir: resolve(dir), aof } }
+}
