@@ -20,11 +20,13 @@ import {
 } from './kinds.js'
 import { type RowsConfig, rows } from './rows.js'
 import { type AlertsConfig, alerts, type HttpConfig, http } from './telling.js'
+import { tls, tlsProblem, withTls } from './tls.js'
 import { postgresUrlProblem, redisUrlProblem } from './url.js'
 
 export type Column = 'open' | 'high' | 'low' | 'close' | 'volume'
 
 export interface Config {
+  /** `redis.tls` is folded into the URL, so that whoever connects needs nothing else. */
   redis: { url: string }
   postgres: { url: string }
   symbols: { query: string }
@@ -112,7 +114,7 @@ const indicators = dataset({
 
 /** What a file may hold, as YAML gives it, to a `Config`. Each issue's message reads `<what is wrong>; <what it should be>`. */
 export const configSchema: z.ZodType<Config> = section({
-  redis: section({ url: url(redisUrlProblem).default('redis://127.0.0.1:6379/0') }),
+  redis: section({ url: url(redisUrlProblem).default('redis://127.0.0.1:6379/0'), tls }),
   postgres: section({ url: url(postgresUrlProblem).default('postgres://127.0.0.1:5432/postgres') }),
   symbols: section({
     query: query('it should be a SELECT that gives one symbol a row').default(
@@ -134,6 +136,9 @@ export const configSchema: z.ZodType<Config> = section({
   }),
 })
   .superRefine((config, context) => {
+    const url = withTls(config.redis.url, config.redis.tls ?? {})
+    const message = tlsProblem(url)
+    if (message) context.addIssue({ code: 'custom', path: ['redis', 'url'], input: config.redis.url, message })
     for (const { path, template, problem } of findClashes(config)) {
       context.addIssue({ code: 'custom', path, input: template, message: problem })
     }
@@ -144,7 +149,8 @@ export const configSchema: z.ZodType<Config> = section({
     }
   })
   .transform(
-    ({ candles, indicators, ...rest }): Config => ({
+    ({ candles, indicators, redis, ...rest }): Config => ({
+      redis: { url: withTls(redis.url, redis.tls ?? {}) },
       ...rest,
       ...(candles && { candles }),
       ...(indicators && { indicators }),

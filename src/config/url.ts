@@ -20,7 +20,7 @@ const REDIS = 'it should be redis://127.0.0.1:6379/0, say, or rediss:// for TLS'
 const POSTGRES = 'it should be postgres://user:password@127.0.0.1:5432/database, say'
 const ESCAPED = 'it should write / ? # @ and % in a name or password as %2F %3F %23 %40 and %25'
 /** ioredis lets any other parameter override our own options, such as those that keep commands out of a newer life. */
-const REDIS_PARAMS = ['db', 'family', 'username', 'password']
+const REDIS_PARAMS = ['db', 'family', 'username', 'password', 'tlsca', 'tlscert', 'tlskey']
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
 
 /** The parts of `scheme://user:password@host:port/path?params`, or undefined for a text of another shape. Decodes nothing but params. */

@@ -1,3 +1,4 @@
+import { access, constants } from 'node:fs/promises'
 import pg from 'pg'
 import { postgresTrouble } from './trouble.js'
 
@@ -47,6 +48,7 @@ export function openDatabase(url: string, server: string): OpenDatabase {
   })
   // An idle connection that dies is not news: the next query opens another or reports why it cannot.
   pool.on('error', () => undefined)
+  const files = namedFiles(url)
   return {
     async query<Row>(
       sql: string,
@@ -54,6 +56,8 @@ export function openDatabase(url: string, server: string): OpenDatabase {
       tables?: Readonly<Record<string, string>>,
     ): Promise<Row[]> {
       try {
+        // A pool that opens a connection for a query that had to wait would throw where nobody can catch it.
+        for (const file of files) await access(file, constants.R_OK)
         return (await pool.query(sql, [...values])).rows as Row[]
       } catch (error) {
         throw postgresTrouble(error, server, tables)
@@ -61,4 +65,10 @@ export function openDatabase(url: string, server: string): OpenDatabase {
     },
     close: () => pool.end(),
   }
+}
+
+/** The files of TLS that a URL names; node-postgres reads them at each connection, so that renewed ones count. */
+function namedFiles(url: string): string[] {
+  const { searchParams } = new URL(url)
+  return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => searchParams.get(name) ?? [])
 }

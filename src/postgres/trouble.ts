@@ -1,4 +1,5 @@
 import { Trouble } from '../errors.js'
+import { readable, type TlsSettings, tlsHint } from '../tls-hints.js'
 
 /** SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -6,6 +7,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   '28000': 'this user may not log in from here: see pg_hba.conf, and sslmode in postgres.url',
   '3D000': 'check the database name in postgres.url (DATABASE_URL)',
 }
+
+/** How people write the settings of TLS: as parameters of the URL. */
+const POSTGRES_TLS: TlsSettings = { url: 'postgres.url', ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' }
+const TLS = /SSL|TLS|certificate|self.signed|key values mismatch|PEM routines|DECODER|no start line/i
 
 /**
  * Says what an error from PostgreSQL means. `server` is `host:port/database`; `tables` are the tables of the query, by the
@@ -19,8 +24,10 @@ export function postgresTrouble(
   if (error instanceof Trouble) return error
   const { code = '', message } =
     error instanceof Error ? (error as Error & { code?: string }) : { message: String(error) }
-  const text = message || code
-  const hint = REFUSED[code]
+  const text = readable(message || code)
+  const unread = unreadFile(error, server)
+  if (unread) return unread
+  const hint = (code === '28000' && tlsHint(text, POSTGRES_TLS)) || REFUSED[code]
   if (hint) return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, hint, false)
   if (code === '42501') {
     return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, 'GRANT SELECT on it to this user', false)
@@ -31,18 +38,29 @@ export function postgresTrouble(
     const where = chosen.length > 0 ? chosen.join(', ') : 'symbols.query'
     return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, `check ${where} in the configuration`, false)
   }
-  if (/SSL|TLS|certificate|self.signed/i.test(text)) {
-    return new Trouble(
-      'postgres_refused',
-      `PostgreSQL ${server}: ${text}`,
-      'check sslmode and sslrootcert in postgres.url',
-      false,
-    )
+  if (TLS.test(text)) {
+    const mend = tlsHint(text, POSTGRES_TLS) ?? 'check sslmode and sslrootcert in postgres.url'
+    return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, mend, false)
   }
   return new Trouble(
     'postgres_unreachable',
     `PostgreSQL ${server}: ${text}`,
     'is it running, and is postgres.url (DATABASE_URL) right?',
     true,
+  )
+}
+
+/** node-postgres reads the files that the URL names for TLS whenever it connects. */
+function unreadFile(error: unknown, server: string): Trouble | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { syscall, path, code } = error as NodeJS.ErrnoException
+  // What is read from a folder has no name.
+  const isFile = path !== undefined ? /^(access|open)$/.test(syscall ?? '') : code === 'EISDIR'
+  if (!isFile) return undefined
+  return new Trouble(
+    'postgres_refused',
+    `PostgreSQL ${server}: ${path ?? 'a folder'} cannot be read (${code})`,
+    'sslrootcert, sslcert and sslkey in postgres.url should name files that this user may read',
+    false,
   )
 }

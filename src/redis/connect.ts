@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { readAddress } from './tls.js'
 import { Wire } from './wire.js'
 
 /** How long a connection attempt may take, in ms. */
@@ -10,10 +11,12 @@ const COMMAND_TIMEOUT = 10_000
  * Opens one connection that belongs to one life of Redis: it never reconnects, never queues a command while it is down and never
  * replays one into a newer life. With ioredis' defaults a SET issued while Redis was dead landed in the restarted server.
  *
- * RESP2, because ioredis has no handler for RESP3's `invalidate` push.
+ * RESP2, because ioredis has no handler for RESP3's `invalidate` push. The URL may name files for TLS.
  */
 export async function connectRedis(url: string, name: string): Promise<Redis> {
-  const redis = new Redis(url, {
+  const { address, tls } = readAddress(url)
+  const redis = new Redis(address, {
+    ...(tls && { tls: { ...tls } }),
     protocol: 2,
     lazyConnect: true,
     connectionName: name,

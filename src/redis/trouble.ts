@@ -1,4 +1,6 @@
 import { Trouble, type TroubleCode } from '../errors.js'
+import { readable, tlsHint } from '../tls-hints.js'
+import { REDIS_TLS } from './tls.js'
 
 interface Rule {
   readonly when: RegExp
@@ -6,6 +8,10 @@ interface Rule {
   readonly passing: boolean
   readonly hint: string
 }
+
+/** What goes wrong in a handshake, and what the files of a certificate may be. */
+const TLS =
+  /certificate|self.signed|SSL|TLS|wrong version number|EPROTO|key values mismatch|PEM routines|DECODER|no start line/i
 
 /** Error replies and socket errors -> what they mean. First match wins. */
 const RULES: readonly Rule[] = [
@@ -64,10 +70,10 @@ const RULES: readonly Rule[] = [
     hint: 'Rekindle needs this command, which is renamed or disabled on this server',
   },
   {
-    when: /certificate|self.signed|SSL|TLS|wrong version number|EPROTO/i,
+    when: TLS,
     code: 'redis_refused',
     passing: false,
-    hint: 'check that rediss:// is meant and that the certificate is trusted (NODE_EXTRA_CA_CERTS)',
+    hint: 'check that rediss:// is meant and that redis.tls is right',
   },
 ]
 
@@ -78,9 +84,12 @@ export function redisTrouble(error: unknown, server: string): Trouble {
     error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code || error.name : String(error)
   // Redis 6 wraps what a command in a script answered.
   const inner = /^ERR Error running script.*: -(.+)$/s.exec(said)?.[1] ?? said
-  const text = inner.replace(/,? with args beginning with:.*/s, '')
+  const text = readable(inner).replace(/,? with args beginning with:.*/s, '')
   const rule = RULES.find(({ when }) => when.test(text))
-  if (rule) return new Trouble(rule.code, `Redis ${server}: ${text}`, rule.hint, rule.passing)
+  if (rule) {
+    const hint = (rule.when === TLS && tlsHint(text, REDIS_TLS)) || rule.hint
+    return new Trouble(rule.code, `Redis ${server}: ${text}`, hint, rule.passing)
+  }
   if (
     error instanceof TypeError ||
     error instanceof RangeError ||
