@@ -1,0 +1,109 @@
+/** Losses as the board keeps them: what was lost, when and why, and how it came back. */
+
+import type { Cause } from '../model.js'
+import type { ClassLoss, LogEvent } from './events.js'
+import { explain } from './evidence.js'
+import { cut, keepLast } from './ring.js'
+
+/** How many losses are kept, and how many classes of one. */
+export const INCIDENTS = 50
+const CLASSES = 20
+
+export interface Incident {
+  readonly id: number
+  readonly cause: Cause
+  /** When it was alerted, in epoch ms. */
+  readonly at: number
+  readonly keysLost: number
+  readonly keysIncomplete: number
+  readonly symbolsLost: number
+  /** The first few names. */
+  readonly symbols: readonly string[]
+  readonly wholeAt: string | undefined
+  readonly detectMs: number
+  readonly classes: readonly ClassLoss[]
+  /** Sentences about how it came about. */
+  readonly evidence: readonly string[]
+  /** How many symbols are back so far. */
+  symbolsBack: number
+  healed: Healed | undefined
+  /** Keys that a backup gave back. */
+  recovered: Recovered | undefined
+}
+
+export interface Healed {
+  /** When it was over, in epoch ms. */
+  readonly at: number
+  /** From the loss to the last key verified, in ms. */
+  readonly healMs: number
+  readonly keys: number
+  readonly samples: number
+  readonly fields: number
+  readonly symbols: number
+}
+
+export type Recovered =
+  | { readonly at: number; readonly keys: number; readonly file: string; readonly takenAt: string }
+  | { readonly at: number; readonly failure: string; readonly hint: string }
+
+type EventOf<Name extends LogEvent['event']> = Extract<LogEvent, { event: Name }>
+
+/** Takes in a loss. */
+export function addLoss(incidents: Incident[], event: EventOf<'data_loss'>, at: number): void {
+  const incident: Incident = {
+    id: event.incident,
+    cause: event.cause,
+    at,
+    keysLost: event.keys_lost,
+    keysIncomplete: Object.values(event.keys_incomplete).reduce((sum, count) => sum + count, 0),
+    symbolsLost: event.symbols_lost,
+    symbols: event.symbols.slice(0, 10).map((symbol) => cut(symbol, 60)),
+    wholeAt: event.last_seen_whole_at,
+    detectMs: event.time_to_detect_ms,
+    classes: event.classes.slice(0, CLASSES).map(shortClass),
+    evidence: explain(event.evidence),
+    symbolsBack: 0,
+    healed: undefined,
+    recovered: undefined,
+  }
+  keepLast(incidents, incident, INCIDENTS)
+}
+
+/** Closes a loss and the earlier ones that it took over. */
+export function addHealed(incidents: readonly Incident[], event: EventOf<'healed'>, at: number): void {
+  for (const incident of incidents) {
+    const isIt = incident.id === event.incident
+    if (incident.healed || !(isIt || event.supersedes.includes(incident.id))) continue
+    incident.healed = {
+      at,
+      // One that was taken over was over when the last was.
+      healMs: isIt ? event.time_to_heal_ms : Math.max(0, at - incident.at + incident.detectMs),
+      keys: isIt ? event.keys : 0,
+      samples: isIt ? event.samples : 0,
+      fields: isIt ? event.fields : 0,
+      symbols: isIt ? event.symbols : 0,
+    }
+    incident.symbolsBack = incident.symbolsLost
+  }
+}
+
+/** Takes in that a symbol of an incident is back. */
+export function addSymbolHealed(incidents: readonly Incident[], id: number | undefined): void {
+  const incident = incidents.findLast((each) => each.id === id)
+  if (incident) incident.symbolsBack = Math.min(incident.symbolsLost, incident.symbolsBack + 1)
+}
+
+/** Takes in what a backup gave back, or why it could not. */
+export function addRecovery(incidents: readonly Incident[], id: number, recovered: Recovered): void {
+  const incident = incidents.findLast((each) => each.id === id)
+  if (incident) incident.recovered = recovered
+}
+
+function shortClass(loss: ClassLoss): ClassLoss {
+  return {
+    ...loss,
+    match: loss.match && cut(loss.match, 100),
+    impact: loss.impact && cut(loss.impact),
+    comes_back: cut(loss.comes_back),
+  }
+}
