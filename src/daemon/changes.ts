@@ -15,7 +15,9 @@ import {
   switchMap,
   timer,
 } from 'rxjs'
+import { needsSymbols } from '../config/needs-symbols.js'
 import type { Config } from '../config/schema.js'
+import type { Dataset } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
 import { type Heard, listen } from '../detect/changes.js'
 import { Updates } from '../detect/updates.js'
@@ -31,6 +33,7 @@ export type DatedChange = Change & { readonly at: number }
 
 export interface ChangesContext {
   readonly config: Config
+  readonly datasets: readonly Dataset[]
   /** `host:port/database`. */
   readonly server: string
   readonly db: Database
@@ -41,28 +44,30 @@ export interface ChangesContext {
 /** Back-off between attempts to listen, in ms. */
 const RETRY_FIRST = 100
 const RETRY_LAST = 5_000
-/** Polling may keep PostgreSQL busy for one part in this many of the time. */
+/** All polling together may keep PostgreSQL busy for one part in this many of the time. */
 const POLL_SHARE = 20
 
-/** Which changes notifications tell us of; the rest is polled. */
-interface Covered {
-  readonly indicators: boolean
-  readonly symbols: boolean
-}
+/** The datasets, and `symbols`, whose changes notifications tell us of; the rest is polled. */
+type Covered = ReadonlySet<string>
 
 /**
  * Emits what changed in PostgreSQL: from the triggers' notifications where they are installed and arrive, else by polling. After
  * every break of the listener it emits what was updated meanwhile. Never ends; `symbols` means: read the list again.
  */
 export function watchChanges(context: ChangesContext): Observable<DatedChange> {
-  const { config, db, emit } = context
+  const { config, datasets, db, emit } = context
   const covered = new BehaviorSubject<Covered | undefined>(undefined)
-  const updates = config.indicators && new Updates(db, config.indicators)
+  const updates = datasets.flatMap(({ name, polling }) => (polling ? [new Updates(db, name, polling)] : []))
   const foreign = new EachMinute<string>((examples, count) => {
     emit({ event: 'foreign_notifications', count, example: examples[0] ?? '' })
   }, 1)
+  const onDeaf = (): void => {
+    // What was announced until now has changed since it was last polled.
+    for (const each of updates) if (!each.isOnward && covered.value?.has(each.dataset)) each.forget()
+    covered.next(new Set())
+  }
 
-  const heard = hear(context, () => covered.next({ indicators: false, symbols: false })).pipe(
+  const heard = hear(context, onDeaf).pipe(
     mergeMap((message): Observable<DatedChange> => {
       if (message.kind === 'change') return of({ ...message.change, at: message.at })
       if (message.kind === 'listening')
@@ -73,15 +78,18 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
   )
   const polled = covered.pipe(
     filter((state) => state !== undefined),
-    distinctUntilChanged((a, b) => a.indicators === b.indicators && a.symbols === b.symbols),
-    switchMap(({ indicators, symbols }) =>
-      merge(
-        indicators || !updates ? EMPTY : pollUpdates(updates, config.watch.poll),
-        timer(0, symbols ? config.watch.scrub : Math.max(config.watch.poll, 1000)).pipe(
+    distinctUntilChanged((a, b) => a.size === b.size && [...a].every((dataset) => b.has(dataset))),
+    switchMap((announced) => {
+      const { poll, scrub } = config.watch
+      const rest = updates.filter(({ dataset }) => !announced.has(dataset))
+      const isQuiet = announced.has('symbols') || !needsSymbols(config)
+      return merge(
+        ...rest.map((each) => pollUpdates(each, poll, POLL_SHARE * rest.length)),
+        timer(0, isQuiet ? scrub : Math.max(poll, 1000)).pipe(
           map(() => ({ dataset: 'symbols', keys: 'all', at: Date.now() }) as const),
         ),
-      ),
-    ),
+      )
+    }),
   )
   return merge(heard, polled)
 }
@@ -116,26 +124,32 @@ function hear({ config, server, conditions, emit }: ChangesContext, onDeaf: () =
 /** After LISTEN is committed: learns what the triggers cover, and returns what may have changed unheard. */
 async function catchUp(
   { config, db, conditions }: ChangesContext,
-  updates: Updates | undefined,
+  updates: readonly Updates[],
   covered: BehaviorSubject<Covered | undefined>,
 ): Promise<DatedChange[]> {
   const at = Date.now()
   // The first list of symbols, and with it the first survey, comes when this is known: what was updated before, the survey reads.
   const isFirst = covered.value === undefined
   try {
-    const changed = await updates?.next()
     const installed = await installedTriggers(config, (sql, values) => db.query(sql, values))
-    const indicators = installed.indicators || !config.indicators
-    if (indicators && installed.symbols) conditions.worked('triggers')
+    if (installed.missing.length === 0) conditions.worked('triggers')
     else conditions.failed('triggers', withoutTriggers(config.watch.poll))
-    covered.next({ indicators, symbols: installed.symbols })
-    const candles = Object.entries(installed.candles).flatMap(([timeframe, there]) =>
-      there ? [{ dataset: `candles.${timeframe}`, keys: 'all', at } as const] : [],
-    )
-    return isFirst ? [] : [...(changed ? [{ ...changed, at }] : []), ...candles]
+    const announced = new Set(installed.announced)
+    const changes: DatedChange[] = []
+    for (const each of updates) {
+      if (!each.isOnward && (announced.has(each.dataset) || !isFirst)) continue
+      // One that cannot be asked is polled until it can.
+      const change = await each.next().catch(() => void announced.delete(each.dataset))
+      if (change) changes.push({ ...change, at })
+    }
+    covered.next(announced)
+    if (isFirst) return []
+    const told = new Set(['symbols', ...updates.flatMap(({ dataset, isOnward }) => (isOnward ? [dataset] : []))])
+    const rest = [...announced].filter((dataset) => !told.has(dataset))
+    return [...changes, ...rest.map((dataset) => ({ dataset, keys: 'all', at }) as const)]
   } catch {
     // The database's own condition tells of it; until the triggers are seen to be there, polling does their work.
-    covered.next({ indicators: false, symbols: false })
+    covered.next(new Set())
     return []
   }
 }
@@ -149,7 +163,8 @@ function withoutTriggers(poll: number): Trouble {
   )
 }
 
-function pollUpdates(updates: Updates, period: number): Observable<DatedChange> {
+/** Asks every `period` ms, but for at most one part in `share` of the time. */
+function pollUpdates(updates: Updates, period: number, share: number): Observable<DatedChange> {
   let took = 0
   return defer(async () => {
     const at = Date.now()
@@ -159,6 +174,6 @@ function pollUpdates(updates: Updates, period: number): Observable<DatedChange> 
     return change && { ...change, at }
   }).pipe(
     filter((change) => change !== undefined),
-    repeat({ delay: () => timer(Math.max(period, POLL_SHARE * took)) }),
+    repeat({ delay: () => timer(Math.max(period, share * took)) }),
   )
 }

@@ -21,28 +21,39 @@ import { latest } from '../flow/latest.js'
 import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
 import { Conditions } from '../report/conditions.js'
-import type { Emit } from '../report/events.js'
+import type { Emit, LogEvent } from '../report/events.js'
+import { Backups } from './backups.js'
 import { type DatedChange, watchChanges } from './changes.js'
 import { Guard } from './guard.js'
 import { HealReport } from './heal-report.js'
+import { Inventory } from './inventory.js'
+import { keepLife } from './keeping.js'
 import { guardLife } from './life.js'
 
 /**
  * The whole daemon: lives of Redis and changes of PostgreSQL in, alerts and healed keys out. Emits nothing and never ends; to
  * unsubscribe aborts what is under way and closes every connection.
  */
-export function guardRedis(config: Config, emit: Emit): Observable<never> {
+export function guardRedis(config: Config, listener: Emit): Observable<never> {
   return defer(() => {
+    const events = new Subject<LogEvent>()
+    const emit: Emit = (event) => {
+      listener(event)
+      events.next(event)
+    }
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
     const conditions = new Conditions(emit)
     const pool = openDatabase(config.postgres.url, servers.postgres)
     const recoveries = new Subject<void>()
     const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)
-    const guard = new Guard(datasets, emit)
+    const readEnabled = (): Promise<string[]> => readSymbols(db, config)
+    const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit })
+    const inventory = new Inventory(config, () => backups.newest)
+    const guard = new Guard(datasets, emit, (probe) => inventory.losses(probe))
     const report = new HealReport(conditions, emit)
 
-    const changes = watchChanges({ config, server: servers.postgres, db, conditions, emit }).pipe(share())
+    const changes = watchChanges({ config, datasets, server: servers.postgres, db, conditions, emit }).pipe(share())
     const rosters = watchRosters(changes, config, db, conditions).pipe(shareReplay({ bufferSize: 1, refCount: true }))
     const lives = watchLives({
       url: config.redis.url,
@@ -50,25 +61,29 @@ export function guardRedis(config: Config, emit: Emit): Observable<never> {
       onDown: (trouble) => conditions.failed('redis', trouble),
       onWaiting: (trouble) => conditions.failed('redis', trouble),
     })
+    const keeping = { config, server: servers.redis, inventory, backups, conditions, emit, events }
     const guarded = lives.pipe(
       switchMap((life) =>
-        guardLife(life, {
-          config,
-          guard,
-          datasets,
-          db,
-          server: servers.redis,
-          conditions,
-          report,
-          emit,
-          rosters,
-          changes,
-          recoveries,
-        }),
+        merge(
+          keepLife(life, keeping),
+          guardLife(life, {
+            config,
+            guard,
+            datasets,
+            db,
+            server: servers.redis,
+            conditions,
+            report,
+            emit,
+            rosters,
+            changes,
+            recoveries,
+          }),
+        ),
       ),
     )
-    // The first two are also kept running while there is no life.
-    return merge(changes, rosters, guarded).pipe(
+    // All but the last are also kept running while there is no life.
+    return merge(backups.watch(), changes, rosters, guarded).pipe(
       ignoreElements(),
       finalize(() => void pool.close().catch(() => undefined)),
     )

@@ -12,7 +12,7 @@ import { markLost, readEpoch, unmark } from '../redis/marks.js'
 import type { Emit } from '../report/events.js'
 import { type Consequence, lookAt, NOTHING_FOLLOWS } from './consequence.js'
 import { driftEvents } from './incident.js'
-import { Losses } from './losses.js'
+import { type ClassLosses, Losses } from './losses.js'
 import { Readiness } from './readiness.js'
 
 async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
@@ -41,8 +41,9 @@ export class Guard {
   constructor(
     private readonly datasets: readonly Dataset[],
     private readonly emit: Emit,
+    classLosses?: ClassLosses,
   ) {
-    this.losses = new Losses(this.holdings, emit)
+    this.losses = new Losses(this.holdings, emit, classLosses)
   }
 
   /** True if a dataset is wanted of a symbol. */

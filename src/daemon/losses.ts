@@ -4,8 +4,11 @@ import type { Holdings } from '../holdings.js'
 import type { Lack, ServerFacts, Suspicion } from '../model.js'
 import { findCulprit } from '../redis/culprit.js'
 import type { Life } from '../redis/life.js'
-import type { Emit } from '../report/events.js'
+import type { ClassLoss, Emit } from '../report/events.js'
 import { dataLoss, Incident, joins } from './incident.js'
+
+/** Asks Redis how many keys of each class are gone. */
+export type ClassLosses = (probe: Life['probe']) => Promise<ClassLoss[]>
 
 /** Tells a loss from what is merely lacking, alerts, and keeps the incident that is open. */
 export class Losses {
@@ -20,6 +23,7 @@ export class Losses {
   constructor(
     private readonly holdings: Holdings,
     private readonly emit: Emit,
+    private readonly classLosses: ClassLosses = async () => [],
   ) {}
 
   /** Notes that everything was seen whole. */
@@ -69,10 +73,14 @@ export class Losses {
       open.take(lost)
       return delay
     }
-    const client = cause === 'flush' || cause === 'swapdb' ? await findCulprit(probe) : undefined
+    const [client, classes] = await Promise.all([
+      cause === 'flush' || cause === 'swapdb' ? findCulprit(probe) : undefined,
+      // The alert must not wait for what cannot be counted.
+      this.classLosses(probe).catch(() => []),
+    ])
     const incident = new Incident(++this.opened, cause, suspicion, Date.now(), open?.ids ?? [])
     incident.take(lost)
-    this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client, classes: [] }))
+    this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client, classes }))
     incident.take(open?.outstanding() ?? [])
     this.incident = incident
     return delay

@@ -2,13 +2,14 @@ import type { Cause, Recovery } from '../model.js'
 
 /** What a loss took of one class of keys. */
 export interface ClassLoss {
-  match: string
-  recovery: Recovery
+  /** Null for the keys of which the configuration says nothing. */
+  match: string | null
+  recovery: Recovery | null
   impact: string | undefined
-  /** How many keys there were when they were last counted, and about how many of these are gone. */
+  /** How many keys there were when they were last counted, and about how many of these are gone; absent where that is not known. */
   keys_before: number
-  keys_gone: number
-  counted_at: string | undefined
+  keys_gone: number | undefined
+  counted_at: string
   /** What brings them back, and from where. */
   comes_back: string
 }
@@ -131,7 +132,9 @@ export type LogEvent =
       keys: number | undefined
       took_ms: number
       checked: string
+      /** Those that were no longer to be kept. */
       removed: string[]
+      warnings: string[]
     }
   /** A backup could not be taken, checked, copied away by the user's command, or proved; earlier ones are untouched. */
   | {

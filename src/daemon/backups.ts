@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cron } from 'croner'
+import { concatMap, defer, EMPTY, ignoreElements, map, merge, Observable, repeat, timer } from 'rxjs'
+import { runAfter } from '../backup/after.js'
+import { pruneBackups } from '../backup/prune.js'
+import { type Backup, readShelf } from '../backup/shelf.js'
+import { takeBackup } from '../backup/take.js'
+import type { Config } from '../config/schema.js'
+import { isBackupMissed, isDrillDue } from '../decide/backup-plan.js'
+import type { BackupFacts } from '../decide/risks-facts.js'
+import { readBackups } from '../doctor/backups.js'
+import { Trouble } from '../errors.js'
+import { abortable } from '../flow/abortable.js'
+import { drill } from '../recover/drill.js'
+import type { Truth } from '../recover/postgres-share.js'
+import type { Emit, LogEvent } from '../report/events.js'
+
+/** How often the folder of the backups is looked at, and whether a drill has become due, in ms. */
+const LOOK = 60_000
+/** How long to wait before a backup that failed for a passing reason is tried again, in ms, doubling; and how often. */
+const RETRY_FIRST = 30_000
+const RETRIES = 6
+
+type Stage = Extract<LogEvent, { event: 'backup_failed' }>['stage']
+
+export interface BackupsContext {
+  readonly config: Config
+  /** What a drill compares with. */
+  readonly truth: Truth
+  readonly emit: Emit
+}
+
+/** Takes backups by the schedule and proves them, and knows which there are. */
+export class Backups {
+  /** What findings about backups are drawn from; undefined before the first look, and where the folder cannot be read. */
+  facts: BackupFacts | undefined
+  /** The newest that has not failed its proof. */
+  newest: Backup | undefined
+
+  constructor(private readonly context: BackupsContext) {}
+
+  /** Looks at the folder now and then; with a schedule, takes backups and proves them. Never emits, never errors. */
+  watch(): Observable<never> {
+    const { schedule, drill: drills } = this.context.config.backup
+    const looks = defer(() => this.look()).pipe(repeat({ delay: () => timer(LOOK) }))
+    const jobs =
+      schedule === undefined ? EMPTY : merge(this.dues(schedule), drills ? this.drillTimes(drills.every) : EMPTY)
+    // One after the other: each may need much memory or disk.
+    const work = jobs.pipe(concatMap((job) => abortable(job)))
+    return merge(looks, work).pipe(ignoreElements())
+  }
+
+  /** A backup each time one is due, and at once where the last one was missed. */
+  private dues(schedule: string): Observable<(signal: AbortSignal) => Promise<void>> {
+    const times = new Observable<void>((out) => {
+      const cron = new Cron(schedule, () => out.next())
+      return () => cron.stop()
+    })
+    const onTime = times.pipe(map(() => (signal: AbortSignal) => this.backUp(signal)))
+    const late = async (signal: AbortSignal): Promise<void> => {
+      const [newest] = await this.shelf()
+      const lastDue = new Cron(schedule, { paused: true }).previousRuns(1)[0]?.getTime()
+      if (isBackupMissed(newest && Date.parse(newest.manifest.taken_at), lastDue)) await this.backUp(signal)
+    }
+    return merge(timer(LOOK).pipe(map(() => late)), onTime)
+  }
+
+  private drillTimes(every: number): Observable<(signal: AbortSignal) => Promise<void>> {
+    return timer(LOOK, LOOK).pipe(
+      map(() => async (signal) => {
+        const backups = await this.shelf()
+        const provedAt = backups.map(({ manifest: { proof } }) => (proof ? Date.parse(proof.at) : undefined))
+        if (isDrillDue(provedAt, every, Date.now())) await this.prove(backups[0], signal)
+      }),
+    )
+  }
+
+  /** Takes a backup, tries again while the reason passes, has it copied away and removes what need not be kept. */
+  async backUp(signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const trouble = await this.attempt('take', signal, () => this.takeOne(signal))
+      if (!trouble?.passing || attempt === RETRIES) break
+      await delay(RETRY_FIRST * 2 ** attempt, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return
+    }
+    await this.look()
+  }
+
+  private async takeOne(signal: AbortSignal): Promise<void> {
+    const { config, emit } = this.context
+    const { after, dir, keep } = config.backup
+    const { backup, warnings } = await takeBackup({ config, signal })
+    const removed: string[] = []
+    await this.attempt('after', signal, () => runAfter(after, backup, { signal }))
+    await this.attempt('prune', signal, async () => {
+      for (const { path } of (await pruneBackups({ dir, keep })).removed) removed.push(path)
+    })
+    const { bytes, keys, took_ms, checked } = backup.manifest
+    emit({
+      event: 'backup',
+      file: backup.path,
+      bytes,
+      keys: keys?.total,
+      took_ms,
+      checked,
+      removed,
+      warnings: [...warnings],
+    })
+  }
+
+  /** Boots a backup and says what came of it. */
+  async prove(backup: Backup | undefined, signal: AbortSignal): Promise<void> {
+    if (!backup) return
+    await this.attempt('drill', signal, async () => {
+      const { proof } = await drill(backup, { truth: this.context.truth, signal })
+      const { keys, took_ms, ok, differences } = proof
+      if (!ok) throw notProved(backup, differences)
+      this.context.emit({ event: 'drill', file: backup.path, keys, took_ms, taken_at: backup.manifest.taken_at })
+    })
+    await this.look()
+  }
+
+  /** Looks at what there is; where that cannot be read, the findings of the doctor say so. */
+  private async look(): Promise<void> {
+    const { config, emit } = this.context
+    const { facts, newest } = await readBackups(config, Date.now())
+    this.facts = facts
+    this.newest = newest
+    const backups = await this.shelf()
+    const proof = backups.find(({ manifest }) => manifest.proof)?.manifest.proof
+    emit({
+      event: 'backups_seen',
+      count: backups.length,
+      newest_taken_at: newest?.manifest.taken_at,
+      newest_bytes: newest?.manifest.bytes,
+      last_proved_at: proof?.at,
+      last_proof_ok: proof?.ok,
+      last_proof_took_ms: proof?.took_ms,
+    })
+  }
+
+  private shelf(): Promise<Backup[]> {
+    return readShelf(this.context.config.backup.dir).catch(() => [])
+  }
+
+  /** Does one stage; trouble is told and returned, unless we are being ended. */
+  private async attempt(stage: Stage, signal: AbortSignal, act: () => Promise<void>): Promise<Trouble | undefined> {
+    try {
+      await act()
+      return undefined
+    } catch (error) {
+      if (signal.aborted) return undefined
+      const { code, message, hint } = troubleOf(error)
+      this.context.emit({ event: 'backup_failed', stage, code, reason: message, hint })
+      return troubleOf(error)
+    }
+  }
+}
+
+function troubleOf(error: unknown): Trouble {
+  if (error instanceof Trouble) return error
+  const { message } = error instanceof Error ? error : new Error(String(error))
+  return new Trouble('unexpected', message, 'please report this', false)
+}
+
+function notProved({ path }: Backup, differences: readonly string[]): Trouble {
+  const hint = 'take a new backup now (rekindle backup), and look at the disk that this one is on'
+  return new Trouble('bad_backup', `${path} has failed its drill: ${differences.join('; ')}`, hint, false)
+}

@@ -1,0 +1,122 @@
+import {
+  concatMap,
+  defer,
+  filter,
+  ignoreElements,
+  type MonoTypeOperatorFunction,
+  merge,
+  mergeMap,
+  Observable,
+  repeat,
+  retry,
+  tap,
+  timer,
+} from 'rxjs'
+import { openRatchet, type Ratchet } from '../backup/ratchet.js'
+import type { Config } from '../config/schema.js'
+import { watchFlushes } from '../detect/flushes.js'
+import { watchRisks } from '../doctor/watch-risks.js'
+import { abortable } from '../flow/abortable.js'
+import type { Life } from '../redis/life.js'
+import { readEpoch } from '../redis/marks.js'
+import { endsLife, redisTrouble } from '../redis/trouble.js'
+import { ask } from '../redis/wire.js'
+import type { Conditions } from '../report/conditions.js'
+import type { Emit, LogEvent } from '../report/events.js'
+import type { Backups } from './backups.js'
+import type { Inventory } from './inventory.js'
+
+/** How often Redis is asked about its persistence, in ms: one round trip. */
+const LOOK = 10_000
+/** How often the keys are counted at most, in ms. */
+const COUNT_LEAST = 30_000
+
+export interface KeepingContext {
+  readonly config: Config
+  /** `host:port/db` of Redis. */
+  readonly server: string
+  readonly inventory: Inventory
+  readonly backups: Backups
+  readonly conditions: Conditions
+  readonly emit: Emit
+  /** Everything that is emitted. */
+  readonly events: Observable<LogEvent>
+}
+
+/**
+ * What is done, beside healing, for the keys that PostgreSQL cannot give back, while one life of Redis lasts: they are counted, what
+ * endangers them is told, and the files of Redis are kept from being lost with its data. Never emits, never errors.
+ */
+export function keepLife(life: Life, context: KeepingContext): Observable<never> {
+  return merge(counts(life, context), risks(life, context), ratchets(life, context)).pipe(ignoreElements())
+}
+
+function counts({ probe }: Life, { config, inventory, ...context }: KeepingContext): Observable<void> {
+  const period = Math.max(COUNT_LEAST, config.watch.scrub)
+  return defer(() => abortable((signal) => inventory.count(probe, signal))).pipe(
+    patiently('inventory', period, context),
+    repeat({ delay: () => timer(period) }),
+  )
+}
+
+function risks({ probe }: Life, { inventory, backups, emit, ...context }: KeepingContext): Observable<void> {
+  const look = watchRisks({
+    probe: () => probe,
+    stake: () => inventory.stake,
+    more: () => ({ backups: backups.facts }),
+  })
+  const once = async (): Promise<void> => {
+    const { appeared, gone } = await look()
+    for (const { code, severity, message, mend } of appeared) {
+      emit({ event: 'persistence_risk', finding: code, severity, reason: message, hint: mend })
+    }
+    for (const { code, after_ms } of gone) emit({ event: 'persistence_ok', finding: code, after_ms })
+  }
+  return defer(() => once()).pipe(patiently('risks', LOOK, context), repeat({ delay: () => timer(LOOK) }))
+}
+
+/** Keeps the files of Redis aside where its data directory is at hand; at a flush, at once. */
+function ratchets(life: Life, { config, events, conditions, emit }: KeepingContext): Observable<void> {
+  // Elsewhere that is the normal case; it is worth a line only where something depends on it.
+  const isNeeded = config.keys.some(({ recovery }) => recovery === 'backup')
+  const opened = new Observable<Ratchet>((out) => {
+    const abort = new AbortController()
+    const ratchet = openRatchet({
+      ask: (...args) => ask(life.probe, ...args),
+      onKept: ({ what, path, bytes }) => emit({ event: 'kept_aside', what, path, bytes }),
+      onTrouble: (trouble) => {
+        if (!trouble) conditions.worked('ratchet')
+        else if (isNeeded) conditions.failed('ratchet', trouble)
+      },
+      signal: abort.signal,
+    })
+    out.next(ratchet)
+    return () => abort.abort()
+  })
+  // Another database's FLUSHDB sends the same signal; then the epoch stands.
+  const signals = watchFlushes(life).pipe(
+    mergeMap(async () => (await readEpoch(life.probe).catch(() => null)) === null),
+    filter((isOurs) => isOurs),
+  )
+  const alerts = events.pipe(filter((event) => event.event === 'data_loss' && event.cause === 'flush'))
+  return opened.pipe(mergeMap((ratchet) => merge(signals, alerts).pipe(concatMap(() => ratchet.freeze('flush')))))
+}
+
+/** Tries again after trouble, for ever; the end of a life is told by others. */
+function patiently(
+  what: string,
+  period: number,
+  { conditions, server }: Pick<KeepingContext, 'conditions' | 'server'>,
+): MonoTypeOperatorFunction<void> {
+  return (work) =>
+    work.pipe(
+      tap({ complete: () => conditions.worked(what) }),
+      retry({
+        delay: (error: unknown) => {
+          const trouble = redisTrouble(error, server)
+          if (!endsLife(trouble)) conditions.failed(what, trouble)
+          return timer(period)
+        },
+      }),
+    )
+}
