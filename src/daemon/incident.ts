@@ -133,6 +133,10 @@ function countKinds(lacks: readonly Lack[]): Record<string, number> {
   return kinds
 }
 
+function isoOf(time: number | undefined): string | undefined {
+  return time === undefined ? undefined : new Date(time).toISOString()
+}
+
 export interface LossFacts {
   readonly incident: Incident
   readonly lacks: readonly Lack[]
@@ -156,7 +160,7 @@ export function dataLoss({ incident, lacks, before, now, wholeAt, client, classe
     keys_incomplete: countKinds(lacks.filter(({ kind }) => kind !== 'missing')),
     symbols_lost: incident.symbols.size,
     symbols: [...incident.symbols].slice(0, NAMES),
-    last_seen_whole_at: wholeAt === undefined ? undefined : new Date(wholeAt).toISOString(),
+    last_seen_whole_at: isoOf(wholeAt),
     time_to_detect_ms: incident.detectedAt - incident.suspicion.since,
     classes,
     evidence: evidence(incident.suspicion, before, now, client),
@@ -180,9 +184,14 @@ function evidence(
     role: now.role,
     version: now.version,
     aof_enabled: now.aofEnabled,
-    rdb_last_save_at: now.rdbLastSaveAt === undefined ? undefined : new Date(now.rdbLastSaveAt).toISOString(),
+    rdb_last_save_at: isoOf(now.rdbLastSaveAt),
     rdb_last_status: now.rdbLastStatus,
+    // What Redis had on disk when it was last seen whole: only these changes a snapshot lacks, and an append-only file none.
+    aof_enabled_before: before?.aofEnabled,
+    appendfsync_before: before?.appendfsync,
+    aof_last_write_status_before: before?.aofLastWriteStatus,
     unsaved_changes_before: before?.rdbChangesSinceSave,
+    unsaved_since: isoOf(before?.rdbLastSaveAt),
     flushall_calls: flushall,
     flushdb_calls: flushdb,
     swapdb_calls: swapdb,
