@@ -13,6 +13,7 @@ import {
   type KeptDump,
   NOTE,
   readKept,
+  sweepKept,
   UNFINISHED,
 } from './ratchet-kept.js'
 
@@ -23,7 +24,8 @@ export interface Frozen {
   readonly bytes: number
 }
 
-interface Moment {
+/** When Redis was flushed, in epoch ms, and what told us so. */
+export interface Moment {
   readonly at: number
   readonly why: string
 }
@@ -63,11 +65,12 @@ export async function freezeDump(folder: DataFolder, dump: KeptDump, moment: Mom
   })
 }
 
-/** Removes freezes that are too many or too old. */
+/** Removes freezes that are too many or too old, and what an undo has left behind that was killed. */
 export async function pruneFreezes(folder: DataFolder): Promise<void> {
   const { freezes } = await readKept(folder.dir)
   const outdated = freezes.filter(({ at }, i) => i >= FREEZES || at < Date.now() - AGE)
   await Promise.all(outdated.map(({ path }) => rm(path, { recursive: true, force: true })))
+  await sweepKept(folder.dir)
 }
 
 async function addToNewest(folder: DataFolder, inodes: readonly number[], { at, why }: Moment): Promise<boolean> {

@@ -7,6 +7,8 @@ import type { AofPlace } from '../recover/aof-files.js'
 export const KEPT = 'rekindle-kept'
 /** What is still being made, here, begins so. */
 export const UNFINISHED = '.new-'
+/** Nothing takes as long as this, in ms. */
+const LONGEST = 24 * 3_600_000
 
 /** A dump.rdb that holds keys, linked aside. */
 export interface KeptDump {
@@ -80,11 +82,17 @@ export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freeze
   return { dumps: newestFirst(await Promise.all(dumps)), freezes: newestFirst(await Promise.all(freezes)) }
 }
 
-/** Removes what was never finished. */
+/** Removes what was never finished, but for what is still being made. */
 export async function sweepKept(dir: string): Promise<void> {
   const home = join(dir, KEPT)
   const names = (await readdir(home)).filter((name) => name.startsWith(UNFINISHED))
-  await Promise.all(names.map((name) => rm(join(home, name), { recursive: true, force: true })))
+  await Promise.all(
+    names.map(async (name) => {
+      const path = join(home, name)
+      const { ctimeMs } = await stat(path).catch(() => ({ ctimeMs: Date.now() }))
+      if (ctimeMs < Date.now() - LONGEST) await rm(path, { recursive: true, force: true })
+    }),
+  )
 }
 
 async function readDump(path: string): Promise<KeptDump | undefined> {

@@ -4,11 +4,11 @@ import { chmod, link, lstat, mkdir, rename, rm, stat, statfs } from 'node:fs/pro
 import { join } from 'node:path'
 import { Trouble } from '../errors.js'
 import { type Ask, type DataFolder, findDataFolder } from './ratchet-folder.js'
-import { type Frozen, freezeAof, freezeDump, pruneFreezes } from './ratchet-freeze.js'
-import { dumpName, KEPT, type KeptDump, readKept, sweepKept, UNFINISHED } from './ratchet-kept.js'
+import { type Frozen, freezeAof, freezeDump, type Moment, pruneFreezes } from './ratchet-freeze.js'
+import { dumpName, KEPT, type KeptDump, readKept, UNFINISHED } from './ratchet-kept.js'
+import { holdsKeys } from './ratchet-peek.js'
 import { endForgottenPause, withoutRewrites } from './ratchet-rewrites.js'
 import { isSymbolicLink, linkTrouble, noRoom } from './ratchet-trouble.js'
-import { readRdbKeys, UnknownRdb } from './rdb-keys.js'
 
 /** Keeps the files of Redis from being lost with its data. */
 export interface Ratchet {
@@ -76,19 +76,23 @@ class OpenRatchet implements Ratchet {
     this.watcher?.close()
   }
 
-  freeze(why: string): Promise<void> {
-    const moment = { at: Date.now(), why }
-    this.freezing = this.freezing.then(() =>
-      this.attempt(async () => {
-        // Only while the first look has not found it is there something to wait for.
-        if (!this.folder) await this.looking
-        const { folder } = this
-        if (!folder) return
-        if (!folder.appendOnly) return this.freezeNewestDump(folder, moment)
-        const frozen = await withoutRewrites(this.options.ask, folder.dir, () => freezeAof(folder, moment))
-        await this.tellFrozen(folder, frozen)
-      }, this.folder?.aof.dir),
-    )
+  async freeze(why: string): Promise<void> {
+    const at = Date.now()
+    // Only while the first look has not found it is there something to wait for.
+    if (!this.folder) await this.looking
+    if (this.folder) await this.freezeAt(this.folder, { at, why })
+  }
+
+  private freezeAt(folder: DataFolder, moment: Moment): Promise<void> {
+    const freeze = async (): Promise<void> => {
+      const frozen = folder.appendOnly
+        ? await withoutRewrites(this.options.ask, folder.dir, () => freezeAof(folder, moment))
+        : await freezeNewestDump(folder, moment)
+      if (!frozen) return
+      this.options.onKept(frozen)
+      await pruneFreezes(folder)
+    }
+    this.freezing = this.freezing.then(() => this.attempt(freeze, folder.dir))
     return this.freezing
   }
 
@@ -116,7 +120,6 @@ class OpenRatchet implements Ratchet {
     })
     await chmod(home, 0o700)
     if (before?.dir !== folder.dir) {
-      await sweepKept(folder.dir)
       await endForgottenPause(this.options.ask, folder.dir)
       this.watch(folder)
     }
@@ -160,8 +163,8 @@ class OpenRatchet implements Ratchet {
       await link(path, unfinished)
       const { mtimeMs, ino, size } = await stat(unfinished)
       if (!(await holdsKeys(unfinished))) {
-        await this.freezeNewestDump(folder, { at: mtimeMs, why: `an empty ${folder.dump}` })
-        return
+        // That is what a FLUSHALL leaves; it may have been before our time.
+        return await this.freezeAt(folder, { at: mtimeMs, why: `an empty ${folder.dump}` })
       }
       const kept = join(home, dumpName(mtimeMs, ino))
       await rename(unfinished, kept)
@@ -173,17 +176,6 @@ class OpenRatchet implements Ratchet {
     } finally {
       await rm(unfinished, { force: true })
     }
-  }
-
-  private async freezeNewestDump(folder: DataFolder, moment: { at: number; why: string }): Promise<void> {
-    const newest = (await readKept(folder.dir)).dumps.find(({ at }) => at <= moment.at)
-    if (newest) await this.tellFrozen(folder, await freezeDump(folder, newest, moment))
-  }
-
-  private async tellFrozen(folder: DataFolder, frozen: Frozen | undefined): Promise<void> {
-    if (!frozen) return
-    this.options.onKept(frozen)
-    await pruneFreezes(folder)
   }
 
   private async attempt(act: () => Promise<void>, path = 'the data directory of Redis'): Promise<void> {
@@ -203,15 +195,9 @@ class OpenRatchet implements Ratchet {
   }
 }
 
-/** False only for a snapshot that surely is without keys. */
-async function holdsKeys(path: string): Promise<boolean> {
-  try {
-    for await (const keys of readRdbKeys(path)) return keys.length > 0
-    return false
-  } catch (error) {
-    if (error instanceof UnknownRdb) return true
-    throw error
-  }
+async function freezeNewestDump(folder: DataFolder, moment: Moment): Promise<Frozen | undefined> {
+  const newest = (await readKept(folder.dir)).dumps.find(({ at }) => at <= moment.at)
+  return newest && freezeDump(folder, newest, moment)
 }
 
 async function pruneDumps({ dir }: DataFolder): Promise<void> {

@@ -1,0 +1,148 @@
+import { link, mkdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { folderTrouble } from '../backup/folder-trouble.js'
+import type { DataFolder } from '../backup/ratchet-folder.js'
+import { type Freeze, frozenPlace, readKept } from '../backup/ratchet-kept.js'
+import { holdsKeys } from '../backup/ratchet-peek.js'
+import type { AofSource, SnapshotSource } from '../decide/undo.js'
+import type { Trouble } from '../errors.js'
+import { type Flush, findFlushes, isSnapshot } from './aof-cut.js'
+import { type Aof, type AofFile, readAofFiles } from './aof-files.js'
+import { readRdbHeader } from './rdb-header.js'
+
+/** An append-only file that an undo may read: linked aside, or that of Redis itself. */
+export interface UndoAof extends AofSource {
+  readonly files: readonly (AofSource['files'][number] & AofFile)[]
+  /** `appendfilename`. */
+  readonly name: string
+}
+
+export interface UndoSnapshot extends SnapshotSource {
+  readonly path: string
+  /** When it was begun, in epoch ms: what came later is not in it. */
+  readonly takenAt: number
+}
+
+export type UndoSource = UndoAof | UndoSnapshot
+
+/** What can be read, newest first, and what could not. */
+export interface UndoSources {
+  readonly sources: UndoSource[]
+  readonly troubles: Trouble[]
+}
+
+/** Flushes by the inode of their file, since the same file may lie in several folders. */
+type Known = Map<number, readonly Flush[]>
+
+/**
+ * Finds everything that a moment before a flush of this database could be rebuilt from. The files of Redis are linked into `work` first,
+ * where that can be: a rewrite takes them away at any time. `wasFlushed` says that Redis counts flushes; without it, and without a
+ * trace of a flush, no snapshot is taken for one from before.
+ */
+export async function findSources(
+  folder: DataFolder,
+  options: { database: number; work: string; wasFlushed: boolean },
+): Promise<UndoSources> {
+  const { database } = options
+  const troubles: Trouble[] = []
+  const known: Known = new Map()
+  const attempt = async <T>(path: string, act: () => Promise<T>): Promise<T[]> => {
+    try {
+      return [await act()]
+    } catch (error) {
+      troubles.push(folderTrouble(error, path))
+      return []
+    }
+  }
+  const { freezes } = await readKept(folder.dir)
+  const frozen: UndoSource[] = []
+  for (const freeze of freezes) frozen.push(...(await attempt(freeze.path, () => readFreeze(freeze, database, known))))
+  const live = folder.appendOnly
+    ? await attempt(folder.aof.dir, () => readLive(folder, database, known, options.work))
+    : []
+  const sources = [...live, ...frozen]
+  const hasFlush = sources.some((source) => source.kind === 'rdb' || source.files.some(({ flushes }) => flushes.length))
+  const snapshots = hasFlush ? [] : await attempt(folder.dir, () => looseSnapshots(folder, options.wasFlushed))
+  return { sources: [...sources, ...snapshots.flat()], troubles }
+}
+
+async function readFreeze(freeze: Freeze, database: number, known: Known): Promise<UndoSource> {
+  const { path, at, note } = freeze
+  if (note.kind === 'rdb') return readSnapshot(join(path, note.name), at)
+  const aof = await readAofFiles(frozenPlace(freeze))
+  return withFlushes(aof?.files ?? [], note.name, at, database, known)
+}
+
+async function readLive({ aof }: DataFolder, database: number, known: Known, work: string): Promise<UndoAof> {
+  for (;;) {
+    try {
+      const found = await readAofFiles(aof)
+      return await withFlushes(await holdOn(found, join(work, 'live')), aof.name, undefined, database, known)
+    } catch (error) {
+      // A rewrite has just taken a file away, and the manifest names other ones now.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+}
+
+/** The same files by names of our own; where they cannot be linked, by their own names. */
+async function holdOn(aof: Aof | undefined, dir: string): Promise<readonly AofFile[]> {
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  return Promise.all(
+    (aof?.files ?? []).map(async (file) => {
+      const path = join(dir, `${file.inode}-${basename(file.path)}`)
+      try {
+        await link(file.path, path)
+        return { ...file, path }
+      } catch (error) {
+        const { code = '' } = error as NodeJS.ErrnoException
+        if (code === 'EEXIST') return { ...file, path }
+        if (code === 'ENOENT') throw error
+        return file
+      }
+    }),
+  )
+}
+
+async function withFlushes(
+  files: readonly AofFile[],
+  name: string,
+  flushedAt: number | undefined,
+  database: number,
+  known: Known,
+): Promise<UndoAof> {
+  const read: UndoAof['files'][number][] = []
+  for (const file of files) {
+    const flushes = known.get(file.inode) ?? (await flushesIn(file, files.length, database))
+    known.set(file.inode, flushes)
+    read.push({ ...file, flushes })
+  }
+  return { kind: 'aof', files: read, name, flushedAt }
+}
+
+/** The base of an append-only file is a snapshot; where it is the only file, commands may follow it, and that cannot be cut. */
+async function flushesIn({ path, type }: AofFile, files: number, database: number): Promise<readonly Flush[]> {
+  if (type === 'base' && files > 1 && (await isSnapshot(path))) return []
+  return (await findFlushes(path, database)).flushes
+}
+
+async function readSnapshot(path: string, flushedAt: number | undefined): Promise<UndoSnapshot> {
+  const { facts } = await readRdbHeader(path)
+  const seconds = Number(facts.get('ctime') ?? Number.NaN)
+  const takenAt = Number.isFinite(seconds) ? seconds * 1000 : (await stat(path)).mtimeMs
+  return { kind: 'rdb', path, takenAt, flushedAt }
+}
+
+/** Snapshots that nobody put aside for a flush: the server's own, and those that were linked aside; only those that hold keys. */
+async function looseSnapshots({ dir, dump, appendOnly }: DataFolder, wasFlushed: boolean): Promise<UndoSnapshot[]> {
+  const own = join(dir, dump)
+  const { dumps } = await readKept(dir)
+  const found = await stat(own).catch(() => undefined)
+  const isEmpty = found !== undefined && !(await holdsKeys(own).catch(() => false))
+  // An empty one is what a FLUSHALL leaves.
+  if (!wasFlushed && !(isEmpty && !appendOnly)) return []
+  const flushedAt = isEmpty ? found.mtimeMs : undefined
+  const ownOnes = found && !isEmpty && dumps.every(({ inode }) => inode !== found.ino) ? [own] : []
+  const before = dumps.filter(({ at }) => at <= (flushedAt ?? at)).map(({ path }) => path)
+  return Promise.all([...ownOnes, ...before].map((path) => readSnapshot(path, flushedAt)))
+}
