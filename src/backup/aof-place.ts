@@ -42,13 +42,18 @@ export async function findAof(wire: Wire): Promise<FoundAof> {
   })
   if (!aof) throw new Trouble('bad_folder', `${dir}: the append-only file of Redis is not here`, AT_HAND, false)
   const after = await persistence(wire)
-  const size = aof.files.reduce((sum, { bytes }) => sum + bytes, 0)
-  const [least, most] = [before, after].map((info) => infoNumber(info, 'aof_current_size') ?? Number.NaN)
-  if (!(size >= (least ?? 0) && size <= (most ?? 0))) {
-    const what = `the append-only file here has ${size} bytes, and that of Redis ${most}: it is another server's`
+  const [least, most] = [before, after].map((info) => infoNumber(info, 'aof_current_size') ?? 0)
+  if (!sizesOf(aof).some((size) => size >= (least ?? 0) && size <= (most ?? 0))) {
+    const what = `the append-only file here has ${sizesOf(aof)[0]} bytes, and that of Redis ${most}: it is another server's`
     throw new Trouble('bad_folder', `${dir}: ${what}`, AT_HAND, false)
   }
   return { ...aof, place }
+}
+
+/** The sizes that INFO may tell of it: with a base, but without one that was made when the server first started. */
+function sizesOf({ files }: Aof): number[] {
+  const sum = (parts: Aof['files']): number => parts.reduce((total, { bytes }) => total + bytes, 0)
+  return [sum(files), sum(files.filter(({ type }) => type === 'incr'))]
 }
 
 /** Refuses if another Rekindle copies the same append-only file: it would take the switched-off rewrites for the user's setting. */

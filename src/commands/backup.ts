@@ -149,7 +149,7 @@ async function prune({ backup: { dir, keep } }: Config, { dryRun = false }: Back
   return {
     lines: [
       ...removed.map(({ path }) => `${act} ${path}`),
-      `${act} ${count(removed.length, 'backup')}; ${kept.length} ${dryRun ? 'would stay' : 'stay'}.`,
+      `${act} ${count(removed.length, 'backup')}, ${dryRun ? 'keep' : 'kept'} ${kept.length}.`,
     ],
     data: { dry_run: dryRun, removed: removed.map(({ path }) => path), kept: kept.map(({ path }) => path) },
     troubles: [],
