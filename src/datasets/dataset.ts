@@ -37,6 +37,20 @@ export interface ReadOptions {
   readonly parts: ReadonlySet<string> | undefined
 }
 
+/** What the rows behind a symbol, or behind a part of it, look like; another text means that they have changed. */
+export interface Fingerprint {
+  readonly symbol: string
+  readonly part?: string
+  readonly fingerprint: string
+}
+
+/** How changes are found where no trigger announces them. */
+export interface Polling {
+  fingerprints(db: Database): Promise<readonly Fingerprint[]>
+  /** True if a fingerprint never comes back to what it was, so that any two of them tell whether something changed in between. */
+  readonly isOnward: boolean
+}
+
 /**
  * A kind of data: where PostgreSQL keeps it, which keys hold it in Redis, how the two are compared and how the difference is
  * written. Reading, comparing and writing are apart, so that survey, verify and heal are the same three steps, taken as far as needed.
@@ -48,6 +62,10 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   readonly lane?: string
   /** Lower ranks are healed first. */
   readonly rank: number
+  /** Absent where only the scrub finds changes that nobody announces. */
+  readonly polling?: Polling
+  /** Key events that any write to a key of this kind sends, and that therefore mean no loss. */
+  readonly ordinaryEvents?: readonly string[]
   read(db: Database, symbols: readonly string[], options: ReadOptions): Promise<Reading<W>>
   /** Looks at Redis: by digest where that is enough, value by value if `thorough`. Never writes. */
   compare(redis: Wire, wanted: readonly W[], thorough: boolean): Promise<F[]>

@@ -66,7 +66,7 @@ function newestOfAll(config: IndicatorsConfig): string {
 export function fingerprintSql(config: IndicatorsConfig): string {
   const { i, v, ofInstance } = names(config)
   return `
-    SELECT ${i('symbol')} AS symbol, ${i('timeframe')} AS timeframe,
+    SELECT ${i('symbol')} AS symbol, ${i('timeframe')} AS part,
       count(*) || ':' || coalesce(sum(extract(epoch FROM newest.updated)), 0) AS fingerprint
     FROM ${quoteTable(config.instances)} AS i
     CROSS JOIN LATERAL (
@@ -76,6 +76,11 @@ export function fingerprintSql(config: IndicatorsConfig): string {
     ) AS newest
     WHERE ${i('enabled')}
     GROUP BY 1, 2`
+}
+
+/** The tables that these queries read, by the configuration key that chose each. */
+export function tablesOf({ instances, values }: IndicatorsConfig): Record<string, string> {
+  return { 'indicators.instances': instances, 'indicators.values': values }
 }
 
 /** The configured columns, of instances as `i` and of values as `v`, and the condition that ties values to their instance. */

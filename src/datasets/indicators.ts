@@ -4,7 +4,8 @@ import { sameNumber } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
-import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
+import type { Dataset, Finding, Fingerprint, Reading, Wanted } from './dataset.js'
+import { fingerprintSql, tablesOf } from './indicators-sql.js'
 import { type NewestRow, NewestValues } from './newest-values.js'
 import { countWritten, SUPERSEDED } from './written.js'
 
@@ -59,6 +60,10 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
   return {
     name,
     rank,
+    polling: {
+      isOnward: true,
+      fingerprints: async (db) => db.query<Fingerprint>(fingerprintSql(config), [], tablesOf(config)),
+    },
     async read(db, symbols, options) {
       return wantedHashes(config, await newest.read(db, symbols, options))
     },

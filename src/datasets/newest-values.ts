@@ -1,7 +1,7 @@
 import type { IndicatorsConfig } from '../config/schema.js'
 import type { Database } from '../postgres/database.js'
 import type { ReadOptions } from './dataset.js'
-import { newestSql } from './indicators-sql.js'
+import { newestSql, tablesOf } from './indicators-sql.js'
 
 /** The newest value of one parameter of one instance, as PostgreSQL prints it. */
 export type NewestRow = { symbol: string; timeframe: string; param: string; value: string | null }
@@ -44,9 +44,7 @@ export class NewestValues {
     parts: ReadonlySet<string> | undefined,
   ): Promise<NewestRow[]> {
     if (symbols.length === 0) return []
-    return db.query<NewestRow>(newestSql(this.config, thorough), [symbols, parts ? [...parts] : null], {
-      'indicators.instances': this.config.instances,
-      'indicators.values': this.config.values,
-    })
+    const values = [symbols, parts ? [...parts] : null]
+    return db.query<NewestRow>(newestSql(this.config, thorough), values, tablesOf(this.config))
   }
 }

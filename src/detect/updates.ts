@@ -1,32 +1,39 @@
-import type { IndicatorsConfig } from '../config/schema.js'
-import { fingerprintSql } from '../datasets/indicators-sql.js'
+import type { Polling } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
 import type { Database } from '../postgres/database.js'
 
-type Row = { symbol: string; timeframe: string; fingerprint: string }
-
-/** Finds which indicators were updated since it was last asked, by the `updated_at` of their newest rows; the first time, all. */
+/** Finds what of a dataset has changed since it was last asked, by its fingerprints; the first time, all. */
 export class Updates {
   private seen = new Map<string, string>()
 
   constructor(
     private readonly db: Database,
-    private readonly config: IndicatorsConfig,
+    readonly dataset: string,
+    private readonly polling: Polling,
   ) {}
 
-  /** The symbols and timeframes whose newest rows changed, came or went; undefined if none did. */
+  /** True if it finds whatever has changed, however long it was not asked. */
+  get isOnward(): boolean {
+    return this.polling.isOnward
+  }
+
+  /** The symbols and parts whose rows changed, came or went; undefined if none did. */
   async next(): Promise<Change | undefined> {
-    const rows = await this.db.query<Row>(fingerprintSql(this.config), [], {
-      'indicators.instances': this.config.instances,
-      'indicators.values': this.config.values,
-    })
+    const prints = await this.polling.fingerprints(this.db)
     const before = this.seen
-    this.seen = new Map(rows.map((row) => [JSON.stringify([row.symbol, row.timeframe]), row.fingerprint]))
-    const keys = [...this.seen].flatMap(([key, fingerprint]) => {
-      if (before.get(key) === fingerprint) return []
-      const [symbol, part] = JSON.parse(key) as [string, string]
-      return { symbol, part }
+    this.seen = new Map(prints.map(({ symbol, part, fingerprint }) => [JSON.stringify([symbol, part]), fingerprint]))
+    const gone = [...before.keys()].filter((key) => !this.seen.has(key))
+    const changed = [...this.seen].flatMap(([key, fingerprint]) => (before.get(key) === fingerprint ? [] : [key]))
+    if (changed.length + gone.length === 0) return undefined
+    const keys = [...changed, ...gone].map((key) => {
+      const [symbol, part] = JSON.parse(key) as [string, string | null]
+      return part === null ? { symbol } : { symbol, part }
     })
-    return keys.length === 0 ? undefined : { dataset: 'indicators', keys }
+    return { dataset: this.dataset, keys }
+  }
+
+  /** Forgets what it has seen, so that everything counts as changed. */
+  forget(): void {
+    this.seen.clear()
   }
 }

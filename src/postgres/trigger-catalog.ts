@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js'
 import { quoteTable, splitTable } from './identifiers.js'
 import { symbolsTable } from './symbols-table.js'
-import { functionName, triggerNames, type Watched, watchedTables } from './triggers.js'
+import { functionName, rowsArgument, triggerNames, type Watched, watchedTables } from './triggers.js'
 
 /** Runs one statement and gives its rows. */
 export type Query = <Row>(sql: string, values: readonly unknown[]) => Promise<Row[]>
@@ -21,33 +21,30 @@ export interface FoundTrigger {
   readonly name: string
   /** Its function as SQL, with its arguments: `public.f()`. */
   readonly function: string
-  /** True if it is enabled and announces this dataset on this channel. */
+  /** True if it is enabled and announces this dataset, by these columns if it is one of rows, on this channel. */
   readonly current: boolean
 }
 
 /** Whose changes arrive by NOTIFY; the rest must be polled. */
 export interface InstalledTriggers {
-  readonly indicators: boolean
-  /** False also where the symbols' query reads more than the one table. */
-  readonly symbols: boolean
-  /** By timeframe. */
-  readonly candles: Readonly<Record<string, boolean>>
+  /** Datasets, and `symbols` unless their query reads more than the one table. */
+  readonly announced: ReadonlySet<string>
+  /** Those whose triggers `rekindle triggers --apply` would install, and that lack some. */
+  readonly missing: readonly string[]
 }
 
-/** Tells of which datasets all triggers are there, enabled and on the configuration's channel. Rejects as `query` does. */
+/** Tells of which datasets all triggers are there, enabled and as the configuration asks for. Rejects as `query` does. */
 export async function installedTriggers(config: Config, query: Query): Promise<InstalledTriggers> {
   const tables = watchedTables(config, { candles: true })
   const current = (await findTriggers(tables, config.sync.channel, query)).filter((found) => found.current)
-  const announces = (dataset: string): boolean => {
-    const asked = tables.filter((watched) => watched.dataset === dataset)
-    return asked.length > 0 && asked.every((watched) => isComplete(watched, current))
-  }
-  const timeframes = Object.keys(config.candles?.timeframes ?? {})
-  return {
-    indicators: announces('indicators'),
-    symbols: announces('symbols') && symbolsTable(config.symbols.query)?.alone === true,
-    candles: Object.fromEntries(timeframes.map((timeframe) => [timeframe, announces(`candles.${timeframe}`)])),
-  }
+  const announced = new Set(tables.map(({ dataset }) => dataset))
+  for (const watched of tables) if (!isComplete(watched, current)) announced.delete(watched.dataset)
+  if (symbolsTable(config.symbols.query)?.alone !== true) announced.delete('symbols')
+  const lacking = watchedTables(config).filter((watched) => !isComplete(watched, current))
+  const found =
+    lacking.length > 0 ? await findTables([...new Set(lacking.map(({ table }) => table))], query) : new Map()
+  const missing = lacking.filter(({ table }) => found.get(table)?.triggerable !== false)
+  return { announced, missing: [...new Set(missing.map(({ dataset }) => dataset))] }
 }
 
 /** True if each of the table's triggers is among these. */
@@ -62,8 +59,11 @@ export function findTriggers(tables: readonly Watched[], channel: string, query:
     `SELECT asked.name AS table, t.tgname AS name, t.tgfoid::regprocedure::text AS function,
        t.tgenabled IN ('O', 'A') AND t.tgargs =
          convert_to($4, getdatabaseencoding()) || decode('00', 'hex') ||
-         convert_to(asked.dataset, getdatabaseencoding()) || decode('00', 'hex') AS current
-     FROM unnest($1::text[], $2::text[], $3::text[], $5::text[]) AS asked(name, quoted, trigger, dataset)
+         convert_to(asked.dataset, getdatabaseencoding()) || decode('00', 'hex') ||
+         CASE WHEN asked.more IS NULL THEN '' ELSE convert_to(asked.more, getdatabaseencoding()) || decode('00', 'hex') END
+         AS current
+     FROM unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::text[])
+       AS asked(name, quoted, trigger, dataset, more)
      JOIN pg_trigger AS t ON t.tgrelid = to_regclass(asked.quoted) AND t.tgname = asked.trigger`,
     [
       asked.map(({ watched }) => watched.table),
@@ -71,6 +71,7 @@ export function findTriggers(tables: readonly Watched[], channel: string, query:
       asked.map(({ name }) => name),
       channel,
       asked.map(({ watched }) => watched.dataset),
+      asked.map(({ watched }) => rowsArgument(watched) ?? null),
     ],
   )
 }

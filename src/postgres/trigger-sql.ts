@@ -5,6 +5,7 @@ export type Announced =
   | { readonly kind: 'symbols' }
   | { readonly kind: 'candles'; readonly symbol: string }
   | { readonly kind: 'instances'; readonly symbol: string; readonly timeframe: string }
+  | { readonly kind: 'rows'; readonly symbol: string | undefined; readonly columns: readonly string[] }
   | { readonly kind: 'values'; readonly symbol: string; readonly instance: string; readonly of: Instances }
 
 /** The table in which a value finds the timeframe of its instance. */
@@ -92,6 +93,7 @@ END IF;`
  * reader finds nothing to do then, whereas to compare here could only miss something.
  */
 function gatherKeys(announced: Exclude<Announced, { kind: 'symbols' }>): string {
+  if (announced.kind === 'rows') return gatherRows(announced)
   const symbol = `${quoteIdent(announced.symbol)}::text COLLATE "C" AS symbol`
   if (announced.kind === 'candles') return gather(symbol, (rows) => keysOf(rows, 'symbol'))
   if (announced.kind === 'instances') {
@@ -109,6 +111,13 @@ ${indent(
   gather(symbol, (rows) => keysOf(rows, 'symbol')),
 )}
 END;`
+}
+
+/** The part of a row is the JSON of its key columns; rows without a symbol go by the name of their dataset. */
+function gatherRows({ symbol, columns }: Extract<Announced, { kind: 'rows' }>): string {
+  const lane = symbol === undefined ? 'TG_ARGV[1]' : `${quoteIdent(symbol)}::text`
+  const part = `pg_catalog.jsonb_build_array(${columns.map(quoteIdent).join(', ')})::text`
+  return gather(`${lane} COLLATE "C" AS symbol, ${part} COLLATE "C" AS part`, (rows) => keysOf(rows, 'symbol', 'part'))
 }
 
 /** `select` makes a query of the rows' own; an UPDATE has two sets of them. */

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto'
+import { needsSymbols } from '../config/needs-symbols.js'
+import type { RowsConfig } from '../config/rows.js'
 import type { CandlesConfig, Config, IndicatorsConfig } from '../config/schema.js'
+import { templateColumns } from '../config/template.js'
 import { quoteIdent, quoteLiteral, quoteTable, splitTable } from './identifiers.js'
 import { symbolsTable } from './symbols-table.js'
 import { type Announced, dollarQuote, EVENTS, functionSql } from './trigger-sql.js'
 
 /** A table whose changes are announced. */
 export interface Watched {
-  /** The dataset that its announcements name: `indicators`, `symbols`, `candles.m1`. */
+  /** The dataset that its announcements name: `indicators`, `symbols`, `candles.m1`, `rows.plans`. */
   readonly dataset: string
   /** The configuration key that chose the table: `indicators.values`. */
   readonly key: string
@@ -33,18 +36,26 @@ const LONGEST_NAME = 54
 
 /** The tables to watch, those of the candles only if asked for. */
 export function watchedTables(config: Config, { candles = false } = {}): Watched[] {
-  const symbols = symbolsTable(config.symbols.query)
+  const symbols = needsSymbols(config) ? symbolsTable(config.symbols.query) : undefined
   return [
     ...(config.indicators ? indicatorTables(config.indicators) : []),
     ...(symbols ? [symbolTable(symbols.table)] : []),
+    ...Object.entries(config.rows).flatMap(([name, rows]) => rowTables(name, rows)),
     ...(config.candles && candles ? candleTables(config.candles) : []),
   ]
 }
 
 /** What of the configuration no trigger can announce, and why: lines by configuration key. */
-export function leftToPolling({ symbols }: Config): Record<string, string> {
-  const found = symbolsTable(symbols.query)
-  if (found?.alone) return {}
+export function leftToPolling(config: Config): Record<string, string> {
+  const queries = Object.entries(config.rows).flatMap(([name, { query }]) =>
+    query === undefined ? [] : [[`rows.${name}.query`, 'is a query; its changes are left to polling']],
+  )
+  return { ...symbolsLeft(config), ...Object.fromEntries(queries) }
+}
+
+function symbolsLeft(config: Config): Record<string, string> {
+  const found = symbolsTable(config.symbols.query)
+  if (found?.alone || !needsSymbols(config)) return {}
   return {
     'symbols.query': found
       ? `reads more than the table ${found.table}; changes of the others are left to polling`
@@ -62,13 +73,23 @@ export function renamed(watched: Watched, rename: (table: string) => string): Wa
 
 /** Its function's name without schema; its triggers' names begin with it. No two tables of a schema share it. */
 export function functionName({ announced, dataset, table }: Watched): string {
-  const kind = announced.kind === 'candles' ? dataset.replace('.', '_') : announced.kind
-  const name = `rekindle_${kind}_${splitTable(table).at(-1)}`
+  const name = `rekindle_${kindName(announced, dataset)}${splitTable(table).at(-1)}`
   if (Buffer.byteLength(name) <= LONGEST_NAME) return name
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
   const room = Buffer.from(name).subarray(0, LONGEST_NAME - hash.length - 1)
   // A decoder that expects more bytes leaves out a character that was cut in two.
   return `${new TextDecoder().decode(room, { stream: true })}_${hash}`
+}
+
+/** The name of a rows dataset holds no `$`, so that it ends where the table's begins. */
+function kindName({ kind }: Announced, dataset: string): string {
+  if (kind === 'rows') return `${dataset.replace('.', '_')}$`
+  return `${kind === 'candles' ? dataset.replace('.', '_') : kind}_`
+}
+
+/** What the triggers of rows are called with beside channel and dataset: the columns that they read, so that others are not taken for them. */
+export function rowsArgument({ announced }: Watched): string | undefined {
+  return announced.kind === 'rows' ? JSON.stringify([announced.symbol ?? null, ...announced.columns]) : undefined
 }
 
 /** The names of its triggers, one an event. */
@@ -123,7 +144,8 @@ END
 
 function stepsOf(watched: Watched, channel: string): Step[] {
   const table = quoteTable(watched.table)
-  const call = `${quotedFunction(watched)}(${quoteLiteral(channel)}, ${quoteLiteral(watched.dataset)})`
+  const args = [channel, watched.dataset, rowsArgument(watched) ?? []].flat().map(quoteLiteral)
+  const call = `${quotedFunction(watched)}(${args.join(', ')})`
   const triggers = Object.entries(EVENTS).flatMap(([event, transition]): Step[] => {
     const name = `${functionName(watched)}_${event}`
     const create = `CREATE TRIGGER ${quoteIdent(name)} AFTER ${event.toUpperCase()} ON ${table}
@@ -177,6 +199,21 @@ function indicatorTables({ instances, values, columns: { instance, value } }: In
 
 function symbolTable(table: string): Watched {
   return { dataset: 'symbols', key: 'symbols.query', table, columns: {}, announced: { kind: 'symbols' } }
+}
+
+function rowTables(name: string, { table, key, symbol }: RowsConfig): Watched[] {
+  if (table === undefined) return []
+  const columns = templateColumns(key)
+  const chosen = Object.fromEntries(columns.map((column) => [`rows.${name}.key ({${column}})`, column]))
+  return [
+    {
+      dataset: `rows.${name}`,
+      key: `rows.${name}.table`,
+      table,
+      columns: { ...chosen, ...(symbol !== undefined && { [`rows.${name}.symbol`]: symbol }) },
+      announced: { kind: 'rows', symbol, columns },
+    },
+  ]
 }
 
 function candleTables({ timeframes, columns: { symbol } }: CandlesConfig): Watched[] {

@@ -13,9 +13,17 @@ const tables = `
   CREATE TABLE indicator_instances_v4 (id int PRIMARY KEY, symbol text, timeframe text);
   CREATE TABLE indicator_values_v4 (instance_id int, symbol text, value float8);`
 
-const all: InstalledTriggers = { indicators: true, symbols: true, candles: { m1: true, m5: true, m15: true } }
-const none: InstalledTriggers = { indicators: false, symbols: false, candles: { m1: false, m5: false, m15: false } }
-const withoutCandles = { ...none, indicators: true, symbols: true }
+const CANDLES = ['candles.m1', 'candles.m5', 'candles.m15']
+const BY_DEFAULT = ['indicators', 'symbols']
+
+/** What is announced, and what of it that is installed by default is missing. */
+function announcing(...announced: string[]): InstalledTriggers {
+  return { announced: new Set(announced), missing: BY_DEFAULT.filter((dataset) => !announced.includes(dataset)) }
+}
+
+const all = announcing(...BY_DEFAULT, ...CANDLES)
+const none = announcing()
+const withoutCandles = announcing(...BY_DEFAULT)
 
 describe('installing and removing triggers', () => {
   const database = useDatabase()
@@ -77,7 +85,7 @@ describe('installing and removing triggers', () => {
     await install()
     await client.query('ALTER TABLE ohlcv4_m5 DISABLE TRIGGER rekindle_candles_m5_ohlcv4_m5_update')
     await client.query('DROP TRIGGER rekindle_instances_indicator_instances_v4_truncate ON indicator_instances_v4')
-    expect(await installed()).toEqual({ ...all, indicators: false, candles: { m1: true, m5: false, m15: true } })
+    expect(await installed()).toEqual(announcing('symbols', 'candles.m1', 'candles.m15'))
     await install()
     expect(await installed()).toEqual(all)
     const elsewhere = configSchema.parse({ sync: { channel: 'Ünder "way"\\' } })
@@ -123,11 +131,7 @@ describe('installing and removing triggers', () => {
       CREATE TABLE "Other"."O'Hara $rekindle$ \\" (symbol text)`)
     await client.query(installSql(odd, { candles: true }))
     await install(odd)
-    expect(await installed(odd)).toEqual({
-      indicators: true,
-      symbols: true,
-      candles: { m1: true, m5: true, '5 "µ"': true },
-    })
+    expect(await installed(odd)).toEqual(announcing(...BY_DEFAULT, 'candles.m1', 'candles.m5', 'candles.5 "µ"'))
     const listener = await listen(database.url)
     const insert = `INSERT INTO "Other"."Inst" VALUES (1, 'X', 'm1'); INSERT INTO "Other"."Values" VALUES (1, 'X');
       INSERT INTO "Other"."Sym bols.v1" VALUES ('X'); INSERT INTO "${long}_1" VALUES ('Y'); INSERT INTO "${long}_2" VALUES ('Z');
@@ -136,7 +140,7 @@ describe('installing and removing triggers', () => {
       { dataset: 'candles.5 "µ"', keys: [{ symbol: 'W' }] },
       { dataset: 'candles.m1', keys: [{ symbol: 'Y' }] },
       { dataset: 'candles.m5', keys: [{ symbol: 'Z' }] },
-      { dataset: 'indicators', keys: [{ symbol: 'X', timeframe: 'm1' }] },
+      { dataset: 'indicators', keys: [{ symbol: 'X', part: 'm1' }] },
       { dataset: 'symbols', keys: 'all' },
     ])
     await listener.close()
@@ -155,12 +159,12 @@ describe('installing and removing triggers', () => {
     expect((await install(views)).left).toEqual({
       'symbols.query': 'live is no ordinary table; its changes are left to polling',
     })
-    expect(await installed(views)).toEqual({ ...all, symbols: false })
+    expect(await installed(views)).toEqual({ ...announcing('indicators', ...CANDLES), missing: [] })
     const joined = configSchema.parse({
       symbols: { query: 'SELECT symbol FROM tickers JOIN ohlcv4_m1 USING (symbol)' },
     })
     expect((await install(joined)).left['symbols.query']).toMatch(/^reads more than the table tickers/)
-    expect(await installed(joined)).toEqual({ ...all, symbols: false })
+    expect(await installed(joined)).toEqual({ ...announcing('indicators', ...CANDLES), missing: [] })
     const none = configSchema.parse({ symbols: { query: "SELECT 'BTCUSDT'" } })
     expect((await install(none)).left['symbols.query']).toMatch(/^names no table/)
     expect(installSql(none)).toMatch(

@@ -16,7 +16,7 @@ describe('a writer', () => {
   const insert = (table = 'public.indicator_values_v4') =>
     client.query(`INSERT INTO ${table} (instance_id, symbol, open_time, param_name, value)
       VALUES (1, 'BTCUSDT', '2026-01-01'::timestamp + interval '${++minute} minutes', 'ema', 1)`)
-  const announced = { dataset: 'indicators', keys: [{ symbol: 'BTCUSDT', timeframe: 'm1' }] }
+  const announced = { dataset: 'indicators', keys: [{ symbol: 'BTCUSDT', part: 'm1' }] }
 
   beforeAll(async () => {
     await createSchema({ query: async (sql) => ({ rows: await database.query(sql), rowCount: null }) })

@@ -14,7 +14,7 @@ describe('the triggers', () => {
   const announced = (sql: string) => listener.announced(() => run(sql))
   const indicators = (...keys: [symbol: string, timeframe?: string][]) => ({
     dataset: 'indicators',
-    keys: keys.map(([symbol, timeframe]) => (timeframe ? { symbol, timeframe } : { symbol })),
+    keys: keys.map(([symbol, timeframe]) => (timeframe ? { symbol, part: timeframe } : { symbol })),
   })
   const everything = (dataset: string) => ({ dataset, keys: 'all' })
 
