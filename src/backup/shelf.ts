@@ -57,7 +57,11 @@ const manifest: z.ZodType<Manifest> = z.object({
 /** Every backup of a folder that has a manifest, newest first; none if there is no such folder. Rejects with a Trouble. */
 export async function readShelf(dir: string): Promise<Backup[]> {
   try {
-    const names = (await readdir(dir)).filter((name) => name.endsWith(SUFFIX) && !name.startsWith('.'))
+    const all = new Set(await readdir(dir))
+    // A manifest whose file was removed by hand is no backup.
+    const names = [...all].filter(
+      (name) => name.endsWith(SUFFIX) && !name.startsWith('.') && all.has(name.slice(0, -SUFFIX.length)),
+    )
     const backups = await Promise.all(names.map((name) => readBackup(join(dir, name.slice(0, -SUFFIX.length)))))
     return backups
       .filter((backup) => backup !== undefined)
