@@ -11,6 +11,7 @@ import { connectWire } from '../redis/connect.js'
 import { ask } from '../redis/wire.js'
 import type { Answer } from './answer.js'
 import { showBackups } from './backup-list.js'
+import { verifyBackups } from './backup-verify.js'
 import type { Add } from './command.js'
 import { insistOnRedis } from './insist.js'
 import { sayDuration } from './patience.js'
@@ -22,6 +23,7 @@ export interface BackupOptions {
   readonly dir?: string
   readonly aof?: boolean
   readonly dryRun?: boolean
+  readonly all?: boolean
   /** How long Redis may be away or silent, in ms. */
   readonly timeout: number
 }
@@ -33,6 +35,7 @@ const ACTS: Readonly<Record<string, BackupAct>> = {
   now: withoutFile(backupNow),
   list: withoutFile(listBackups),
   prune: withoutFile(prune),
+  verify: verifyBackups,
 }
 
 const SILENCE = 60_000
@@ -40,9 +43,10 @@ const SILENCE = 60_000
 export function addBackup(add: Add): void {
   add<BackupOptions>(
     'backup [act] [file]',
-    'take, list and clear up backups of Redis',
+    'take, list, prove and clear up backups of Redis',
     'now (also if nothing is said) takes a backup over the network, checks it and removes what backup.keep no longer ' +
-      'keeps; list shows what there is; prune only removes. Needs no access to the files of Redis, but for --aof.',
+      'keeps; list shows what there is; prune only removes; verify boots the newest, or the named one, in a redis-server ' +
+      'of its own and exits with 1 if it is bad. Needs no access to the files of Redis, but for --aof.',
     (config, options, [act = 'now', file]) => {
       const run = ACTS[act]
       if (!run)
@@ -52,6 +56,7 @@ export function addBackup(add: Add): void {
   )
     .option('--dir <folder>', 'the folder of the backups; else backup.dir')
     .option('--aof', 'copy the append-only file, too, where the data directory of Redis is at hand')
+    .option('--all', 'with verify: every backup')
     .option('--dry-run', 'with prune: only name what would be removed')
     .addOption(
       new Option('-t, --timeout <duration>', 'how long to wait while Redis is away or says nothing')

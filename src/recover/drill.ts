@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { hashAof } from '../backup/aof-copy.js'
 import { folderTrouble } from '../backup/folder-trouble.js'
 import type { KeyCounts, Proof } from '../backup/manifest.js'
 import { type Backup, writeManifest } from '../backup/shelf.js'
@@ -49,17 +50,17 @@ export async function drill(backup: Backup, options: DrillOptions): Promise<Dril
 
 /** A file that is not the one that was taken is bad, whether it boots or not. */
 async function findChange({ path, manifest }: Backup, signal: AbortSignal): Promise<Result | undefined> {
-  if (manifest.kind !== 'rdb') return undefined
-  const hash = createHash('sha256')
-  try {
-    await pipeline(createReadStream(path), hash, { signal })
-  } catch (error) {
+  const hash = await (manifest.kind === 'rdb' ? hashFile : hashAof)(path, signal).catch((error) => {
     signal.throwIfAborted()
     throw folderTrouble(error, path)
-  }
-  return hash.digest('hex') === manifest.sha256
-    ? undefined
-    : bad('it is not the file that was taken: its sha256 is another')
+  })
+  return hash === manifest.sha256 ? undefined : bad('it is not what was taken: its sha256 is another')
+}
+
+async function hashFile(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash, { signal })
+  return hash.digest('hex')
 }
 
 async function bootAndCount(backup: Backup, options: DrillOptions): Promise<Result> {

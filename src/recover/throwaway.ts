@@ -1,4 +1,4 @@
-import { constants, cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { constants, cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -7,6 +7,9 @@ import { folderTrouble } from '../backup/folder-trouble.js'
 import type { Manifest } from '../backup/manifest.js'
 import { parseInfo } from '../decide/info.js'
 import { connectRedis } from '../redis/connect.js'
+import { isSnapshot } from './aof-cut.js'
+import { readAofFiles } from './aof-files.js'
+import { findAofPlace } from './find-aof.js'
 import { type Tethered, tether } from './life-line.js'
 import { checkMemory } from './memory.js'
 import { moduleFiles } from './modules.js'
@@ -110,30 +113,21 @@ function settings(socket: string): string[] {
 
 /** The settings by which a server loads the append-only file of a folder, by the names that it has there. */
 async function appendOnly(dir: string): Promise<string[]> {
-  const found = await findManifest(dir)
-  const names = found ? ['--appenddirname', found.folder, '--appendfilename', found.name] : []
+  const { folder, name } = (await findAofPlace(dir)) ?? {}
+  const names = [...(folder ? ['--appenddirname', folder] : []), ...(name ? ['--appendfilename', name] : [])]
   return ['--dir', dir, '--appendonly', 'yes', ...names]
-}
-
-/** Where a folder keeps its append-only file of several parts: `appendonlydir` and `appendonly.aof`, unless named otherwise. */
-export async function findManifest(dir: string): Promise<{ folder: string; name: string } | undefined> {
-  const suffix = '.manifest'
-  for (const entry of await readdir(dir, { withFileTypes: true })) {
-    const names = entry.isDirectory() ? await readdir(join(dir, entry.name)).catch(() => []) : []
-    const manifest = names.find((name) => name.endsWith(suffix) && !name.startsWith('temp-'))
-    if (manifest) return { folder: entry.name, name: manifest.slice(0, -suffix.length) }
-  }
-  return undefined
 }
 
 /** What the server will need, in bytes: what the writer of the snapshot needed, where it says so. */
 async function memoryOf(source: ThrowawaySource): Promise<number> {
-  if (source.kind === 'rdb') return Number((await readRdbHeader(source.path)).facts.get('used-mem') ?? 0)
-  const found = await findManifest(source.dir)
-  if (!found) return 0
-  const folder = join(source.dir, found.folder)
-  const base = (await readdir(folder)).find((name) => name.endsWith('.base.rdb'))
-  return base ? Number((await readRdbHeader(join(folder, base))).facts.get('used-mem') ?? 0) : 0
+  const path = source.kind === 'rdb' ? source.path : await findBase(source.dir)
+  return path === undefined ? 0 : Number((await readRdbHeader(path)).facts.get('used-mem') ?? 0)
+}
+
+async function findBase(dir: string): Promise<string | undefined> {
+  const place = await findAofPlace(dir)
+  const base = place && (await readAofFiles(place))?.files.find(({ type }) => type === 'base')
+  return base && (await isSnapshot(base.path)) ? base.path : undefined
 }
 
 /** Sharing the blocks with the backup where the file system can; its own would be written to by the server. */

@@ -1,0 +1,163 @@
+import { configError } from '../config/problem.js'
+import type { Config } from '../config/schema.js'
+import { Trouble } from '../errors.js'
+import { type Chosen, chooseBackup } from '../recover/choose-backup.js'
+import { type Choice, chooseKeys } from '../recover/choose-keys.js'
+import { type Copied, NOTHING_COPIED } from '../recover/copy-keys.js'
+import { recoverKeys } from '../recover/recover.js'
+import type { Answer } from './answer.js'
+import type { Add } from './command.js'
+import { sayKey } from './key-names.js'
+import { sayDuration } from './patience.js'
+import { count, number } from './progress.js'
+import { recoverInto } from './recover-into.js'
+import { type Session, withSession } from './session.js'
+
+export interface RecoverOptions {
+  readonly match: readonly string[]
+  readonly backup?: string
+  readonly replace?: boolean
+  readonly dryRun?: boolean
+  readonly into?: string
+}
+
+/** It takes as long as it takes; nobody is waited for. In ms. */
+const NO_LIMIT = 2 ** 31 - 1
+/** Names that are printed for a person. */
+const SHOWN = 50
+const TEACH =
+  "should name the keys, such as --match 'sub:user:*': no class of keys in the configuration has recovery: backup"
+
+export function addRecover(add: Add): void {
+  add<RecoverOptions>(
+    'recover',
+    'bring keys back from a backup',
+    'Brings keys from the newest good backup into the running Redis, with what is left of their time to live. Keys that ' +
+      'Redis has are kept, and keys that PostgreSQL gives back are left to restore. With --into it prepares the data ' +
+      'directory of a stopped server instead, so that it starts with the backup.',
+    (config, options) => recover(config, options),
+  )
+    .option(
+      '-m, --match <pattern>',
+      'these keys; may be repeated (default: the classes with recovery: backup)',
+      collect,
+      [],
+    )
+    .option('-b, --backup <file>', 'this backup, or any dump.rdb; else the newest good one')
+    .option('--replace', 'write over keys that Redis has')
+    .option('--dry-run', 'write nothing, and list the keys')
+    .option('--into <folder>', 'prepare the data directory of a stopped Redis')
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}
+
+/** Brings keys back into the live Redis, or everything into a data directory. Rejects with a ConfigError or Trouble. */
+export async function recover(config: Config, options: RecoverOptions): Promise<Answer> {
+  const { match, backup, replace, dryRun, into } = options
+  if (into !== undefined) {
+    if (match.length > 0 || replace || dryRun)
+      throw configError('--into', 'goes with --backup only: it brings everything')
+    return recoverInto(config, into, backup)
+  }
+  if (match.length === 0 && !config.keys.some(({ recovery }) => recovery === 'backup'))
+    throw configError('--match', TEACH)
+  return withSession(config, NO_LIMIT, async (session) => new Recovery(session, options).run())
+}
+
+class Recovery {
+  private readonly choice: Choice
+  private readonly startedAt = Date.now()
+  private soFar: Copied = NOTHING_COPIED
+
+  constructor(
+    private readonly session: Session,
+    private readonly options: RecoverOptions,
+  ) {
+    this.choice = chooseKeys(session.config, options.match)
+  }
+
+  async run(): Promise<Answer> {
+    const { config, patience, progress } = this.session
+    const { dryRun = false, replace = false, backup } = this.options
+    const chosen = await chooseBackup(config.backup.dir, backup)
+    try {
+      this.soFar = await recoverKeys(chosen, {
+        url: config.redis.url,
+        select: this.choice.select,
+        replace,
+        dryRun,
+        signal: patience.signal,
+        onLoading: (share) => progress.show('Booting', share, [chosen.path]),
+        onCopying: (soFar, share) => {
+          this.soFar = soFar
+          progress.show(dryRun ? 'Looking' : 'Bringing back', share, [count(soFar.copied, 'key')])
+        },
+      })
+      return this.report(chosen, this.troubles())
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error
+      return this.report(chosen, [error])
+    }
+  }
+
+  private troubles(): Trouble[] {
+    const { copied, kept, expired, failed, failure } = this.soFar
+    if (failure) {
+      const what = `${count(failed, 'key')} could not be written, such as ${sayKey(failure.key)}: ${failure.message}`
+      return [new Trouble('redis_no_module', what, 'load the module that they need into the live Redis', false)]
+    }
+    const matched = copied + kept + expired + this.choice.leftToHeal()
+    const { match } = this.options
+    if (match.length === 0 || matched > 0) return []
+    const what = `the backup holds no key that matches ${match.join(' or ')}`
+    return [new Trouble('no_backup', what, 'try another pattern, or an older backup: rekindle backup list', false)]
+  }
+
+  private report(chosen: Chosen, troubles: readonly Trouble[]): Answer {
+    const { dryRun = false } = this.options
+    const { copied, kept, expired, failed, names } = this.soFar
+    const left = this.choice.leftToHeal()
+    const age = this.startedAt - chosen.takenAt
+    const taken = new Date(chosen.takenAt).toISOString()
+    const act = dryRun ? 'Would bring back' : 'Brought back'
+    return {
+      lines: [
+        ...chosen.warnings.map((warning) => `Warning: ${warning}.`),
+        `${act} ${count(copied, 'key')} from ${chosen.path}, which was taken ${sayAge(age)} ago (${taken}).`,
+        ...(dryRun ? listNames(names, copied) : []),
+        ...(kept > 0 ? [`Kept ${count(kept, 'key')} as Redis has them; --replace writes over them.`] : []),
+        ...(left > 0 ? [`Left ${count(left, 'key')} to rekindle restore, which has them from PostgreSQL.`] : []),
+        ...(expired > 0 ? [`The time of ${count(expired, 'key')} has come meanwhile.`] : []),
+      ],
+      data: {
+        backup: chosen.path,
+        taken_at: taken,
+        age_ms: age,
+        warnings: chosen.warnings,
+        dry_run: dryRun,
+        copied,
+        kept,
+        expired,
+        failed,
+        left_to_heal: left,
+        ...(dryRun && { names: names.map(sayKey), names_complete: names.length === copied }),
+        took_ms: Date.now() - this.startedAt,
+      },
+      troubles,
+    }
+  }
+}
+
+function listNames(names: readonly Buffer[], total: number): string[] {
+  const shown = names.slice(0, SHOWN).map((name) => `  ${sayKey(name)}`)
+  return total > shown.length ? [...shown, `  and ${number(total - shown.length)} more`] : shown
+}
+
+/** `40 s`, `5 min`, `3 h`, `12 days`. */
+export function sayAge(ms: number): string {
+  const hours = ms / 3_600_000
+  if (hours < 2) return sayDuration(Math.max(0, ms))
+  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`
+}

@@ -1,0 +1,69 @@
+import { readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Trouble } from '../errors.js'
+import { connectRedis } from '../redis/connect.js'
+
+/**
+ * Rejects with a Trouble `folder_in_use` if the Redis of this URL keeps its files in a directory, or any process works there or has a
+ * file of it open: redis-server changes into its `dir`. What the system does not let us see is not seen.
+ */
+export async function checkUnused(dir: string, redisUrl: string): Promise<void> {
+  const used = await findProcess(dir)
+  if (used) throw inUse(dir, `process ${used.pid} (${used.name}) uses it`)
+  const server = await findServer(dir, redisUrl)
+  if (server) throw inUse(dir, `the Redis of redis.url, process ${server}, keeps its files there`)
+}
+
+function inUse(dir: string, why: string): Trouble {
+  return new Trouble('folder_in_use', `${dir} is in use: ${why}`, 'stop it first, and leave the folder', false)
+}
+
+/** The process of the live Redis, if this is its directory. One that cannot be asked is not known to use it. */
+async function findServer(dir: string, url: string): Promise<string | undefined> {
+  const redis = await connectRedis(url, 'rekindle-recover').catch(() => undefined)
+  try {
+    const [, its] = ((await redis?.config('GET', 'dir').catch(() => [])) ?? []) as string[]
+    if (!its || !(await isSame(its, dir))) return undefined
+    return /process_id:(\d+)/.exec((await redis?.info('server')) ?? '')?.[1] ?? '?'
+  } finally {
+    redis?.disconnect()
+  }
+}
+
+async function findProcess(dir: string): Promise<{ pid: string; name: string } | undefined> {
+  const all = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))
+  const ours = await ownLine()
+  for (const pid of all) {
+    if (ours.has(pid)) continue
+    const proc = join('/proc', pid)
+    if ((await isSame(join(proc, 'cwd'), dir)) || (await hasOpen(join(proc, 'fd'), dir))) {
+      const name = await readFile(join(proc, 'comm'), 'utf8').catch(() => '?')
+      return { pid, name: name.trim() }
+    }
+  }
+  return undefined
+}
+
+async function hasOpen(descriptors: string, dir: string): Promise<boolean> {
+  const names = await readdir(descriptors).catch(() => [])
+  const targets = await Promise.all(names.map((name) => readlink(join(descriptors, name)).catch(() => '')))
+  return targets.some((target) => target.startsWith(`${dir}/`))
+}
+
+/** We ourselves, and the shell that we were called from: it may well stand in the directory. */
+async function ownLine(): Promise<ReadonlySet<string>> {
+  const line = new Set<string>()
+  let pid = String(process.pid)
+  while (pid !== '0' && !line.has(pid)) {
+    line.add(pid)
+    const text = await readFile(join('/proc', pid, 'stat'), 'utf8').catch(() => '')
+    // The name in parentheses may hold anything; state and parent follow it.
+    pid = text.slice(text.lastIndexOf(')') + 2).split(' ')[1] ?? '0'
+  }
+  return line
+}
+
+async function isSame(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([a, b].map((path) => stat(path).catch(() => undefined)))
+  return one !== undefined && one.dev === other?.dev && one.ino === other.ino
+}

@@ -1,0 +1,88 @@
+import { lstat, readdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type AofFile, type AofPlace, formatAofManifest, readAofFiles } from './aof-files.js'
+import type { Chosen } from './choose-backup.js'
+import { findAofPlace } from './find-aof.js'
+
+/** A file that is to stand in the data directory; without a source it holds this text. */
+export interface Piece {
+  /** Relative to the directory. */
+  readonly path: string
+  readonly from?: string
+  readonly text?: string
+}
+
+/** What a data directory is to hold, so that a server starts with a backup. */
+export interface Layout {
+  /** The snapshot, by its name in the directory; undefined where the backup is an append-only file. */
+  readonly snapshot: string | undefined
+  /** The append-only file, by its name in the directory: a folder or a single file. */
+  readonly aof: string
+  readonly pieces: readonly Piece[]
+  /** What stands in its way, by its name in the directory. */
+  readonly old: readonly string[]
+}
+
+const FOLDER = 'appendonlydir'
+const NAME = 'appendonly.aof'
+const SNAPSHOT = 'dump.rdb'
+
+/** Lays a backup out by the names that stand in the directory, the defaults otherwise. Rejects with the error of the file system. */
+export async function layOut(dir: string, backup: Chosen): Promise<Layout> {
+  const here = await findAofPlace(dir)
+  const snapshot = await snapshotName(dir)
+  const isFile = backup.source.kind === 'rdb'
+  const { folder, name, pieces } = isFile ? fromSnapshot(backup, here) : await fromAof(backup.path, here)
+  const aof = folder ?? name
+  const wanted = isFile ? [{ path: snapshot, from: backup.path }, ...pieces] : pieces
+  const names = new Set([snapshot, aof, ...(here ? [here.folder ?? here.name] : [])])
+  const old = await Promise.all([...names].map(async (each) => ((await exists(join(dir, each))) ? [each] : [])))
+  return { snapshot: isFile ? snapshot : undefined, aof, pieces: wanted, old: old.flat() }
+}
+
+interface AofLayout {
+  readonly folder: string | undefined
+  readonly name: string
+  readonly pieces: readonly Piece[]
+}
+
+/** A snapshot as an append-only file: its base. The single file of Redis 6 may begin with one, and so be one. */
+function fromSnapshot({ path, version }: Chosen, here: AofPlace | undefined): AofLayout {
+  const name = here?.name ?? NAME
+  const isOld = here ? here.folder === undefined : Number.parseInt(version ?? '7', 10) < 7
+  if (isOld) return { folder: undefined, name, pieces: [{ path: name, from: path }] }
+  const folder = here?.folder ?? FOLDER
+  const base = { path: join(folder, `${name}.1.base.rdb`), from: path }
+  const increment = { path: join(folder, `${name}.1.incr.aof`), text: '' }
+  const text = formatAofManifest([
+    { path: base.path, type: 'base', seq: 1 },
+    { path: increment.path, type: 'incr', seq: 1 },
+  ])
+  return { folder, name, pieces: [base, increment, { path: join(folder, `${name}.manifest`), text }] }
+}
+
+/** An append-only file under the names of this directory, of as many parts as it has. */
+async function fromAof(path: string, here: AofPlace | undefined): Promise<AofLayout> {
+  const place = await findAofPlace(path)
+  const aof = place && (await readAofFiles(place))
+  if (!place || !aof) throw Object.assign(new Error('no append-only file'), { code: 'ENOENT' })
+  const name = here?.name ?? NAME
+  if (place.folder === undefined) {
+    return { folder: undefined, name, pieces: aof.files.map((file) => ({ path: name, from: file.path })) }
+  }
+  const folder = here?.folder ?? FOLDER
+  const renamed = (file: AofFile): string => join(folder, name + basename(file.path).slice(place.name.length))
+  const files = aof.files.map((file) => ({ ...file, path: renamed(file), from: file.path }))
+  const manifest = { path: join(folder, `${name}.manifest`), text: formatAofManifest(files) }
+  return { folder, name, pieces: [...files.map((file) => ({ path: file.path, from: file.from })), manifest] }
+}
+
+/** As the directory has it: its one RDB file. */
+async function snapshotName(dir: string): Promise<string> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.rdb') && !name.startsWith('temp-'))
+  return names.length === 1 && names[0] && (await stat(join(dir, names[0]))).isFile() ? names[0] : SNAPSHOT
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined
+}
