@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 import { Trouble } from '../errors.js'
-import { type AofCommand, type AofEnd, readAof } from './aof-reader.js'
+import { type AofCommand, type AofEnd, type Reading, readAof } from './aof-reader.js'
 
 /** A flush of our database, as an append-only file tells of it. */
 export interface Flush {
@@ -16,12 +16,16 @@ const MOST = 1_000
 /**
  * Finds every FLUSHALL, and every FLUSHDB of this database, in one file; oldest first, the newest thousand. One that found nothing to
  * flush, since nothing was written after the one before it, is left out. Memory stays flat, whatever the size of the file. Rejects
- * with a Trouble for a file that begins with a snapshot, and with the error of the file system.
+ * with a Trouble for a file that begins with a snapshot, with the error of the file system, or with the signal's reason.
  */
-export async function findFlushes(path: string, database: number): Promise<{ flushes: Flush[] } & AofEnd> {
+export async function findFlushes(
+  path: string,
+  database: number,
+  reading: Reading = {},
+): Promise<{ flushes: Flush[] } & AofEnd> {
   if (await isSnapshot(path)) throw withPreamble(path)
   const search = new Search(database)
-  const end = await readAof(path, search)
+  const end = await readAof(path, search, reading)
   return { flushes: search.flushes, ...end }
 }
 

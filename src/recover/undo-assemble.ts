@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Cut } from '../decide/undo.js'
 import { Trouble } from '../errors.js'
 import { type AofFile, formatAofManifest } from './aof-files.js'
+import type { Reading } from './aof-reader.js'
 import type { UndoAof } from './undo-sources.js'
 
 const FOLDER = 'appendonlydir'
@@ -14,7 +15,7 @@ const FOLDER = 'appendonlydir'
  * linked, and copied only where it cannot be; what is cut is copied up to the cut. The files it is made from are never written to.
  * Rejects with a Trouble if there is too little space, and with the error of the file system.
  */
-export async function assembleAof({ files, name }: UndoAof, cut: Cut, dir: string, signal: AbortSignal): Promise<void> {
+export async function assembleAof({ files, name }: UndoAof, cut: Cut, dir: string, reading: Reading): Promise<void> {
   const home = join(dir, FOLDER)
   await mkdir(home, { recursive: true, mode: 0o700 })
   const used = files.slice(0, cut.file + 1)
@@ -22,7 +23,7 @@ export async function assembleAof({ files, name }: UndoAof, cut: Cut, dir: strin
   if (!last) return
   await insistOnSpace(dir, cut.offset)
   for (const file of used.slice(0, -1)) await linkOrCopy(file, join(home, partName(file, name)))
-  await copyUpTo(last.path, cut.offset, join(home, partName(last, name)), signal)
+  await copyUpTo(last.path, cut.offset, join(home, partName(last, name)), reading)
   const parts = used.map((file) => ({ ...file, path: partName(file, name) }))
   await writeFile(join(home, `${name}.manifest`), formatAofManifest(parts), { mode: 0o600 })
 }
@@ -45,10 +46,16 @@ async function linkOrCopy({ path }: AofFile, to: string): Promise<void> {
   }
 }
 
-async function copyUpTo(path: string, bytes: number, to: string, signal: AbortSignal): Promise<void> {
-  const target = createWriteStream(to, { flags: 'wx', mode: 0o600 })
-  if (bytes > 0) return pipeline(createReadStream(path, { end: bytes - 1 }), target, { signal })
-  await pipeline([], target)
+async function copyUpTo(path: string, bytes: number, to: string, { signal, onProgress }: Reading): Promise<void> {
+  const pieces = bytes > 0 ? createReadStream(path, { end: bytes - 1, highWaterMark: 1 << 20 }) : []
+  async function* copied(): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      signal?.throwIfAborted()
+      onProgress?.((piece as Buffer).length)
+      yield piece as Buffer
+    }
+  }
+  await pipeline(copied, createWriteStream(to, { flags: 'wx', mode: 0o600 }))
 }
 
 async function insistOnSpace(dir: string, bytes: number): Promise<void> {

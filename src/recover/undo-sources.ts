@@ -8,6 +8,7 @@ import type { AofSource, SnapshotSource } from '../decide/undo.js'
 import type { Trouble } from '../errors.js'
 import { type Flush, findFlushes, isSnapshot } from './aof-cut.js'
 import { type Aof, type AofFile, readAofFiles } from './aof-files.js'
+import type { Reading } from './aof-reader.js'
 import { readRdbHeader } from './rdb-header.js'
 
 /** An append-only file that an undo may read: linked aside, or that of Redis itself. */
@@ -31,8 +32,8 @@ export interface UndoSources {
   readonly troubles: Trouble[]
 }
 
-/** Flushes by the inode of their file, since the same file may lie in several folders. */
-type Known = Map<number, readonly Flush[]>
+/** Reads the flushes of a file, and each file once, since the same may lie in several folders. */
+type Find = (file: AofFile, isAlone: boolean) => Promise<readonly Flush[]>
 
 /**
  * Finds everything that a moment before a flush of this database could be rebuilt from. The files of Redis are linked into `work` first,
@@ -41,43 +42,41 @@ type Known = Map<number, readonly Flush[]>
  */
 export async function findSources(
   folder: DataFolder,
-  options: { database: number; work: string; wasFlushed: boolean },
+  options: { database: number; work: string; wasFlushed: boolean } & Reading,
 ): Promise<UndoSources> {
-  const { database } = options
+  const find = finder(options.database, options)
   const troubles: Trouble[] = []
-  const known: Known = new Map()
   const attempt = async <T>(path: string, act: () => Promise<T>): Promise<T[]> => {
     try {
       return [await act()]
     } catch (error) {
+      options.signal?.throwIfAborted()
       troubles.push(folderTrouble(error, path))
       return []
     }
   }
   const { freezes } = await readKept(folder.dir)
   const frozen: UndoSource[] = []
-  for (const freeze of freezes) frozen.push(...(await attempt(freeze.path, () => readFreeze(freeze, database, known))))
-  const live = folder.appendOnly
-    ? await attempt(folder.aof.dir, () => readLive(folder, database, known, options.work))
-    : []
+  for (const freeze of freezes) frozen.push(...(await attempt(freeze.path, () => readFreeze(freeze, find))))
+  const live = folder.appendOnly ? await attempt(folder.aof.dir, () => readLive(folder, find, options.work)) : []
   const sources = [...live, ...frozen]
   const hasFlush = sources.some((source) => source.kind === 'rdb' || source.files.some(({ flushes }) => flushes.length))
   const snapshots = hasFlush ? [] : await attempt(folder.dir, () => looseSnapshots(folder, options.wasFlushed))
   return { sources: [...sources, ...snapshots.flat()], troubles }
 }
 
-async function readFreeze(freeze: Freeze, database: number, known: Known): Promise<UndoSource> {
+async function readFreeze(freeze: Freeze, find: Find): Promise<UndoSource> {
   const { path, at, note } = freeze
   if (note.kind === 'rdb') return readSnapshot(join(path, note.name), at)
   const aof = await readAofFiles(frozenPlace(freeze))
-  return withFlushes(aof?.files ?? [], note.name, at, database, known)
+  return withFlushes(aof?.files ?? [], note.name, at, find)
 }
 
-async function readLive({ aof }: DataFolder, database: number, known: Known, work: string): Promise<UndoAof> {
+async function readLive({ aof }: DataFolder, find: Find, work: string): Promise<UndoAof> {
   for (;;) {
     try {
       const found = await readAofFiles(aof)
-      return await withFlushes(await holdOn(found, join(work, 'live')), aof.name, undefined, database, known)
+      return await withFlushes(await holdOn(found, join(work, 'live')), aof.name, undefined, find)
     } catch (error) {
       // A rewrite has just taken a file away, and the manifest names other ones now.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
@@ -108,22 +107,22 @@ async function withFlushes(
   files: readonly AofFile[],
   name: string,
   flushedAt: number | undefined,
-  database: number,
-  known: Known,
+  find: Find,
 ): Promise<UndoAof> {
   const read: UndoAof['files'][number][] = []
-  for (const file of files) {
-    const flushes = known.get(file.inode) ?? (await flushesIn(file, files.length, database))
-    known.set(file.inode, flushes)
-    read.push({ ...file, flushes })
-  }
+  for (const file of files) read.push({ ...file, flushes: await find(file, files.length === 1) })
   return { kind: 'aof', files: read, name, flushedAt }
 }
 
-/** The base of an append-only file is a snapshot; where it is the only file, commands may follow it, and that cannot be cut. */
-async function flushesIn({ path, type }: AofFile, files: number, database: number): Promise<readonly Flush[]> {
-  if (type === 'base' && files > 1 && (await isSnapshot(path))) return []
-  return (await findFlushes(path, database)).flushes
+function finder(database: number, reading: Reading): Find {
+  const known = new Map<number, readonly Flush[]>()
+  return async ({ path, type, inode }, isAlone) => {
+    // The base is a snapshot; where it is the only file, commands may follow, which is said if it comes to that.
+    const isBase = type === 'base' && !isAlone && (await isSnapshot(path))
+    const flushes = known.get(inode) ?? (isBase ? [] : (await findFlushes(path, database, reading)).flushes)
+    known.set(inode, flushes)
+    return flushes
+  }
 }
 
 async function readSnapshot(path: string, flushedAt: number | undefined): Promise<UndoSnapshot> {

@@ -29,7 +29,8 @@ export interface UndoOptions {
   /** Which flush, 1 is the last; undefined: the last one that took something we look for. */
   readonly flush: number | undefined
   readonly signal: AbortSignal
-  readonly onProgress?: (act: 'Loading' | 'Copying', share: number) => void
+  /** Told often while something gets done; `share` from 0 to 1, where that is known. */
+  readonly onProgress?: (act: 'Reading' | 'Loading' | 'Copying', share: number | undefined) => void
 }
 
 /** What an undo came to. */
@@ -62,7 +63,13 @@ export async function undoFlush(options: UndoOptions): Promise<Undone> {
   const work = await makeWork(folder)
   try {
     const wasFlushed = await countsFlushes(url)
-    const { sources, troubles } = await findSources(folder, { database: story.database, work, wasFlushed })
+    const { sources, troubles } = await findSources(folder, {
+      database: story.database,
+      work,
+      wasFlushed,
+      signal,
+      onProgress: () => options.onProgress?.('Reading', undefined),
+    })
     signal.throwIfAborted()
     const moments = momentsBefore(sources)
     if (moments.length === 0) throw troubles[0] ?? nothing('there is no trace of a flush')
@@ -110,7 +117,8 @@ async function bringBack(
   const dir = join(work, 'boot')
   await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { mode: 0o700 })
-  if (source.kind === 'aof' && cut) await assembleAof(source, cut, dir, signal)
+  if (source.kind === 'aof' && cut)
+    await assembleAof(source, cut, dir, { signal, onProgress: () => onProgress?.('Reading', undefined) })
   const from: ThrowawaySource =
     source.kind === 'aof' ? { kind: 'aof', dir, modules } : { kind: 'rdb', path: source.path, modules }
   const throwaway = await startThrowaway(from, { signal, onProgress: (share) => onProgress?.('Loading', share) })

@@ -1,0 +1,184 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { withServer } from '../backup/server-story.js'
+import { newestGood, readShelf } from '../backup/shelf.js'
+import type { Config } from '../config/schema.js'
+import { classesOf } from '../datasets/classes.js'
+import { classifier } from '../decide/classes.js'
+import { Trouble } from '../errors.js'
+import { type Undone, undoFlush } from '../recover/undo.js'
+import { ask } from '../redis/wire.js'
+import type { Answer } from './answer.js'
+import { type Add, timeoutOption } from './command.js'
+import { insistOnRedis } from './insist.js'
+import { sayDuration } from './patience.js'
+import { count, number } from './progress.js'
+import { type Session, withSession } from './session.js'
+
+export interface UndoCall {
+  readonly match: readonly string[]
+  readonly replace?: boolean
+  readonly dryRun?: boolean
+  readonly flush?: number
+  /** How long nothing may get done, in ms. */
+  readonly timeout: number
+}
+
+/** Names that a person is shown, or a machine. */
+const SHOWN = 100
+const TOLD = 10_000
+
+/** Brings back what a flush took and nothing else brings back. Rejects with a Trouble where that cannot be. */
+export function undo(config: Config, call: UndoCall): Promise<Answer> {
+  return withSession(config, call.timeout, async (session) => {
+    const startedAt = Date.now()
+    const { url } = config.redis
+    await insistOnRedis(session.patience, url, () => withServer(url, (wire) => ask(wire, 'PING')))
+    const undone = await bringBack(session, call)
+    return answer(undone, call, Date.now() - startedAt)
+  })
+}
+
+export function addUndo(add: Add): void {
+  add<UndoCall>(
+    'undo',
+    'bring back what a FLUSHALL has just taken',
+    'Rebuilds the moment before the last FLUSHALL or FLUSHDB, from the append-only file of Redis or the newest snapshot, ' +
+      'and brings back the keys that nothing else can: those of the class backup and those of no class. Keys that ' +
+      'are there again stay as they are. Run it where the data directory of Redis is, as a user who may read it.',
+    undo,
+  )
+    .addOption(
+      new Option('-m, --match <pattern>', 'only these keys, as in KEYS; may be repeated, and name keys of any class')
+        .default([], 'all that nothing else brings back')
+        .argParser((value: string, before: string[]) => [...before, value]),
+    )
+    .option('-n, --dry-run', 'list the keys that would be brought back')
+    .option('--replace', 'write over keys that are there again')
+    .addOption(new Option('--flush <number>', 'which flush: 1 is the last, 2 the one before').argParser(readNumber))
+    .addOption(timeoutOption('how long to wait while nothing gets done'))
+}
+
+async function bringBack({ config, patience, progress }: Session, call: UndoCall): Promise<Undone> {
+  const { match, replace = false, dryRun = false, flush } = call
+  try {
+    return await undoFlush({
+      url: config.redis.url,
+      classify: classifier(classesOf(config)),
+      match,
+      replace,
+      dryRun,
+      flush,
+      signal: patience.signal,
+      onProgress: (act, share) => {
+        patience.progressed()
+        if (share === undefined) progress.say(`${act} the append-only file`)
+        else progress.show(act, share, [`${Math.round(100 * share)} %`])
+      },
+    })
+  } catch (error) {
+    throw error instanceof Trouble && error.code === 'nothing_to_undo' ? await withNewestBackup(error, config) : error
+  }
+}
+
+/** Says which backup there is instead. */
+async function withNewestBackup({ code, message, passing }: Trouble, { backup }: Config): Promise<Trouble> {
+  const newest = newestGood(await readShelf(backup.dir).catch(() => []))
+  const hint = newest
+    ? `rekindle recover brings keys back from a backup; the newest is of ${newest.manifest.taken_at}: ${newest.path}`
+    : `rekindle recover brings keys back from a backup, but there is none in ${backup.dir}`
+  return new Trouble(code, message, hint, passing)
+}
+
+function answer(undone: Undone, call: UndoCall, took: number): Answer {
+  const { moment, flush, flushes, copied, leftToPostgres, leftToThemselves, troubles } = undone
+  const { source, flushedAt } = moment
+  return {
+    lines: [...sayMoment(undone), ...sayKeys(undone, call, took), ...sayMore(undone)],
+    data: {
+      dry_run: call.dryRun ?? false,
+      source: source.kind === 'aof' ? 'append_only_file' : 'snapshot',
+      flushed_at: flushedAt === undefined ? null : sayTime(flushedAt),
+      taken_at: source.kind === 'rdb' ? sayTime(source.takenAt) : null,
+      flush,
+      flushes,
+      brought_back: copied.copied,
+      kept: copied.kept,
+      expired: copied.expired,
+      failed: copied.failed,
+      left_to_postgres: leftToPostgres,
+      left_to_themselves: leftToThemselves,
+      keys: copied.names.slice(0, TOLD).map((name) => showKey(name)),
+      passed_over: troubles.map(({ code, message }) => ({ code, error: message })),
+      took_ms: took,
+    },
+    troubles: failed(undone),
+  }
+}
+
+/** Which moment it was, and what is lost for good. */
+function sayMoment({ moment: { source, flushedAt }, flush }: Undone): string[] {
+  const which = flush === 1 ? 'the last flush' : `flush ${flush}, counted from the last,`
+  const when = flushedAt === undefined ? '' : ` (${sayTime(flushedAt)})`
+  if (source.kind === 'aof') return [`The append-only file holds all that was written before ${which}${when}.`]
+  const taken = sayTime(source.takenAt)
+  if (flushedAt === undefined)
+    return [`The newest snapshot is of ${taken}: what was written between that and the flush is lost.`]
+  const age = sayDuration(Math.max(0, flushedAt - source.takenAt))
+  return [`The newest snapshot before ${which}${when} is of ${taken}: what was written in the ${age} between is lost.`]
+}
+
+function sayKeys({ copied, leftToPostgres, leftToThemselves }: Undone, call: UndoCall, took: number): string[] {
+  const { names, kept, expired } = copied
+  const done = call.dryRun
+    ? `Would bring back ${count(copied.copied, 'key')}`
+    : `Brought back ${count(copied.copied, 'key')} in ${sayDuration(took)}`
+  const others = [
+    ...(kept > 0 ? [`${number(kept)} there again and kept`] : []),
+    ...(expired > 0 ? [`${number(expired)} expired meanwhile`] : []),
+    ...(leftToPostgres > 0 ? [`${number(leftToPostgres)} left to PostgreSQL`] : []),
+    ...(leftToThemselves > 0 ? [`${number(leftToThemselves)} left to those who write them`] : []),
+  ]
+  const listed = call.dryRun ? names.slice(0, SHOWN).map((name) => `  ${showKey(name)}`) : []
+  const more = call.dryRun && copied.copied > SHOWN ? [`  … and ${number(copied.copied - SHOWN)} more`] : []
+  return [`${[done, ...others].join('; ')}${listed.length > 0 ? ':' : '.'}`, ...listed, ...more]
+}
+
+function sayMore({ flush, flushes, troubles }: Undone): string[] {
+  const earlier = flushes - flush
+  const traces = earlier === 1 ? 'one earlier flush' : `${number(earlier)} earlier flushes`
+  return [
+    ...troubles.map(({ message }) => `Passed over: ${message}.`),
+    ...(earlier > 0 ? [`There are traces of ${traces}: --flush ${flush + 1} undoes the one before.`] : []),
+  ]
+}
+
+function failed({ copied }: Undone): Trouble[] {
+  if (!copied.failure) return []
+  const what = `${count(copied.failed, 'key')} could not be brought back, ${showKey(copied.failure.key)} for one`
+  return [
+    new Trouble(
+      'redis_no_module',
+      `${what}: ${copied.failure.message}`,
+      'load the module of these keys into the live Redis',
+      false,
+    ),
+  ]
+}
+
+function sayTime(at: number): string {
+  return new Date(at).toISOString()
+}
+
+/** A key may hold any byte; on a terminal some of them do harm. */
+function showKey(key: Buffer): string {
+  const text = key.toString()
+  if (!/[\p{Cc}\ufffd]/u.test(text)) return text
+  const bytes = key.toString('latin1').replace(/[\\"]/g, '\\$&')
+  return `"${bytes.replace(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`
+}
+
+function readNumber(value: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(value))
+    throw new InvalidArgumentError('it should be 1 for the last flush, 2 for the one before')
+  return Number(value)
+}

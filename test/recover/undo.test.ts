@@ -1,0 +1,292 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type RunningRedis, startRedis } from '../../lab/redis.js'
+import { openRatchet, type Ratchet } from '../../src/backup/ratchet.js'
+import type { Frozen } from '../../src/backup/ratchet-freeze.js'
+import { classifier } from '../../src/decide/classes.js'
+import type { Trouble } from '../../src/errors.js'
+import { type Undone, type UndoOptions, undoFlush } from '../../src/recover/undo.js'
+import { connectWire } from '../../src/redis/connect.js'
+import { ask } from '../../src/redis/wire.js'
+import { until } from '../support/servers.js'
+import { connect } from './connections.js'
+import { BINARY, everythingIn, fillWithEverything } from './things.js'
+
+const AOF = ['--appendonly', 'yes', '--auto-aof-rewrite-percentage', '100']
+const SAVING = ['--save', '3600 1']
+const classes = [
+  { match: 'ohlcv:*', recovery: 'postgres' },
+  { match: 'sub:*', recovery: 'backup' },
+  { match: 'price:*', recovery: 'itself' },
+] as const
+
+let redis: RunningRedis
+const closers: (() => void)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0)) close()
+  await redis.stop()
+})
+
+const start = async (args: string[]): Promise<void> => {
+  redis = await startRedis({ args })
+}
+
+function undo(options: Partial<UndoOptions> = {}): Promise<Undone> {
+  return undoFlush({
+    url: redis.url,
+    classify: classifier(classes),
+    match: [],
+    replace: false,
+    dryRun: false,
+    flush: undefined,
+    signal: new AbortController().signal,
+    ...options,
+  })
+}
+
+async function guard(): Promise<{ ratchet: Ratchet; kept: Frozen[] }> {
+  const wire = await connectWire(redis.url, 'test')
+  const over = new AbortController()
+  const kept: Frozen[] = []
+  const ratchet = openRatchet({
+    ask: (...args) => ask(wire, ...args),
+    onKept: (each) => kept.push(each),
+    onTrouble: (trouble: Trouble | undefined) => expect(trouble).toBeUndefined(),
+    signal: over.signal,
+  })
+  closers.push(() => {
+    over.abort()
+    wire.close()
+  })
+  await until(async () => (await readdir(redis.dir)).includes('rekindle-kept'))
+  return { ratchet, kept }
+}
+
+const rewritten = () =>
+  until(async () => /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(String(await redis.cli('INFO'))))
+const keys = async () => ((await redis.cli('KEYS', '*')) as string[]).sort()
+
+/** The files of the data directory and what is in them, without what is kept aside. */
+async function files(): Promise<Map<string, string>> {
+  const found = await readdir(redis.dir, { recursive: true, withFileTypes: true })
+  const own = found.filter((entry) => entry.isFile() && !entry.parentPath.includes('rekindle-kept'))
+  const read = own.map(async ({ parentPath, name }): Promise<[string, string]> => {
+    const path = join(parentPath, name)
+    return [path, (await readFile(path)).toString('hex')]
+  })
+  return new Map((await Promise.all(read)).sort())
+}
+
+describe.each(['everysec', 'always'])('with an append-only file, appendfsync %s', (fsync) => {
+  beforeEach(() => start([...AOF, '--appendfsync', fsync]))
+
+  test('everything comes back as it was, and the files of Redis are not touched', async () => {
+    await fillWithEverything(redis)
+    await redis.cli('SET', 'ohlcv:BTCUSDT:m1', 'from PostgreSQL')
+    await redis.cli('SET', 'price:BTCUSDT', '1')
+    await redis.cli('SET', 'rekindle:epoch', 'x')
+    // What the append-only file does not hold (how far a group of a stream has read), Redis itself forgets, too.
+    await redis.kill('SIGTERM')
+    await redis.start()
+    const live = connect(redis.url)
+    const before = await everythingIn(live)
+    await redis.cli('FLUSHALL')
+    const untouched = await files()
+    const looked = await undo({ dryRun: true })
+    expect(await keys()).toEqual([])
+    expect(await files()).toEqual(untouched)
+    const undone = await undo()
+    expect(undone).toMatchObject({ flush: 1, flushes: 1, leftToPostgres: 1, leftToThemselves: 1, troubles: [] })
+    const names = ({ copied }: Undone) => copied.names.map((name) => name.toString('hex')).sort()
+    expect(names(looked)).toEqual(names(undone))
+    const others = ['ohlcv:BTCUSDT:m1', 'price:BTCUSDT', 'rekindle:epoch']
+    for (const key of others) before.delete(Buffer.from(key).toString('hex'))
+    expect(await everythingIn(live)).toEqual(before)
+    expect(undone.copied.copied).toBe(before.size)
+    const again = await undo()
+    expect(again.copied).toMatchObject({ copied: 0, kept: before.size })
+    expect(await readdir(join(redis.dir, 'rekindle-kept'))).toEqual([])
+  })
+})
+
+describe('with an append-only file', () => {
+  beforeEach(() => start(AOF))
+
+  test('what live workers wrote meanwhile stays, unless it is to be replaced', async () => {
+    await redis.cli('MSET', 'sub:1', 'old', 'sub:2', 'old', 'other', 'old')
+    await redis.cli('FLUSHALL', 'ASYNC')
+    await redis.cli('MSET', 'sub:1', 'new', 'sub:3', 'new')
+    expect((await undo()).copied).toMatchObject({ copied: 2, kept: 1 })
+    expect(await redis.cli('MGET', 'sub:1', 'sub:2', 'sub:3', 'other')).toEqual(['new', 'old', 'new', 'old'])
+    expect((await undo({ replace: true, match: ['sub:*'] })).copied).toMatchObject({ copied: 2, kept: 0 })
+    expect(await redis.cli('MGET', 'sub:1', 'sub:3')).toEqual(['old', 'new'])
+  })
+
+  test('patterns narrow it, and may name what comes back by itself, but not what PostgreSQL gives back', async () => {
+    await redis.cli('MSET', 'sub:1', 'a', 'price:1', 'a', 'ohlcv:1', 'a', 'other', 'a')
+    await redis.cli('FLUSHALL')
+    const undone = await undo({ match: ['price:*', 'ohlcv:*'] })
+    expect(undone).toMatchObject({ leftToPostgres: 1, leftToThemselves: 0 })
+    expect(await keys()).toEqual(['price:1'])
+  })
+
+  test('a second flush that took nothing of worth is passed by; one that did is undone alone', async () => {
+    await redis.cli('SET', 'sub:1', 'first')
+    await redis.cli('FLUSHALL')
+    await redis.cli('FLUSHALL')
+    expect(await undo({ dryRun: true })).toMatchObject({ flush: 1, flushes: 1, copied: { copied: 1 } })
+    await redis.cli('SET', 'ohlcv:1', 'healed')
+    await redis.cli('FLUSHALL')
+    expect(await undo({ dryRun: true })).toMatchObject({ flush: 2, flushes: 2, copied: { copied: 1 } })
+    await redis.cli('SET', 'sub:2', 'second')
+    await redis.cli('FLUSHALL')
+    expect(await undo()).toMatchObject({ flush: 1, flushes: 3 })
+    expect(await keys()).toEqual(['sub:2'])
+    expect(await undo({ flush: 3 })).toMatchObject({ flush: 3, copied: { copied: 1 } })
+    expect(await keys()).toEqual(['sub:1', 'sub:2'])
+    await expect(undo({ flush: 4 })).rejects.toMatchObject({ code: 'nothing_to_undo' })
+  })
+
+  test('a flush of another database is not ours', async () => {
+    await redis.cli('SET', 'sub:1', 'here')
+    await redis.cli('EVAL', "redis.call('SELECT', 3) redis.call('SET', 'sub:2', 'there') redis.call('FLUSHDB')", 0)
+    await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
+    const there = await undo({ url: redis.url.replace(/0$/, '3') }).catch((error) => error)
+    // Its transaction wrote and flushed in one: before it there was nothing.
+    expect(there).toMatchObject({ code: 'nothing_to_undo' })
+    await redis.cli('FLUSHDB')
+    expect((await undo()).copied.copied).toBe(1)
+  })
+
+  test('a flush in a transaction or a script, and values that read like one', async () => {
+    const live = connect(redis.url)
+    await live.set('sub:1', '\r\n*1\r\n$8\r\nFLUSHALL\r\n')
+    await live.set(Buffer.concat([Buffer.from('sub:'), BINARY]), BINARY)
+    await live.multi().set('sub:2', 'in the transaction').flushall().set('sub:3', 'after').exec()
+    expect((await undo()).copied).toMatchObject({ copied: 2, kept: 0 })
+    expect(await live.get('sub:1')).toBe('\r\n*1\r\n$8\r\nFLUSHALL\r\n')
+    expect(await live.get('sub:3')).toBe('after')
+    await live.eval("redis.call('SET', 'sub:4', 'x') redis.call('FLUSHALL')", 0)
+    expect((await undo()).copied.copied).toBe(3)
+  })
+
+  test('a rewrite that runs during the flush, and one right after it, which takes the file away', async () => {
+    const { ratchet, kept } = await guard()
+    await redis.cli('EVAL', "for i = 1, 5000 do redis.call('SET', 'sub:' .. i, i) end", 0)
+    await redis.cli('CONFIG', 'SET', 'rdb-key-save-delay', '50')
+    await redis.cli('BGREWRITEAOF')
+    await redis.cli('SET', 'sub:late', 'during the rewrite')
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    await redis.cli('CONFIG', 'SET', 'rdb-key-save-delay', '0')
+    await rewritten()
+    await redis.cli('BGREWRITEAOF')
+    await rewritten()
+    expect(kept.filter(({ what }) => what === 'aof')).toHaveLength(1)
+    const undone = await undo()
+    expect(undone).toMatchObject({ copied: { copied: 5_001 }, moment: { flushedAt: expect.any(Number) } })
+    expect(await redis.cli('GET', 'sub:late')).toBe('during the rewrite')
+  })
+
+  test('without a guard, a rewrite after the flush leaves nothing to undo', async () => {
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('FLUSHALL')
+    await redis.cli('BGREWRITEAOF')
+    await rewritten()
+    await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo', hint: /rekindle recover/ })
+  })
+
+  test('Redis shut down and started after the flush, with writes and a rewrite since', async () => {
+    const { ratchet } = await guard()
+    await redis.cli('SET', 'sub:1', 'before')
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    await redis.kill('SIGTERM')
+    await redis.start()
+    await redis.cli('SET', 'sub:2', 'after')
+    expect((await undo({ dryRun: true })).copied.copied).toBe(1)
+    await redis.cli('BGREWRITEAOF')
+    await rewritten()
+    await undo()
+    expect(await keys()).toEqual(['sub:1', 'sub:2'])
+  })
+
+  test('where no flush was there is nothing to undo, whatever was deleted', async () => {
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('SAVE')
+    await redis.cli('DEL', 'sub:1')
+    await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
+  })
+
+  test('a data directory that is not at hand is told with what to do', async () => {
+    const live = connect(redis.url)
+    await live.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-config')
+    const url = redis.url.replace('//', '//limited:secret@')
+    await expect(undo({ url })).rejects.toMatchObject({ code: 'bad_folder', hint: /\+config\|get/ })
+    await rm(join(redis.dir, 'appendonlydir'), { recursive: true })
+    await redis.cli('SET', 'a', 'b')
+    await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
+  })
+})
+
+describe('with snapshots only', () => {
+  test('the newest from before the flush, which replaces its file at once', async () => {
+    await start(SAVING)
+    const { ratchet, kept } = await guard()
+    await fillWithEverything(redis)
+    const live = connect(redis.url)
+    const before = await everythingIn(live)
+    await redis.cli('SAVE')
+    await until(() => kept.length === 1)
+    await redis.cli('SET', 'sub:late', 'lost')
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    for (let i = 0; i < 4; i++) {
+      await redis.cli('SET', 'sub:new', i)
+      await redis.cli('SAVE')
+    }
+    const undone = await undo()
+    expect(undone.copied).toMatchObject({ copied: before.size, kept: 0 })
+    expect(undone.moment).toMatchObject({ source: { kind: 'rdb', takenAt: expect.any(Number) } })
+    expect(undone.moment.flushedAt).toBeGreaterThan(Date.now() - 20_000)
+    await redis.cli('DEL', 'sub:new')
+    expect(await everythingIn(live)).toEqual(before)
+  })
+
+  test('Redis shut down and started after the flush', async () => {
+    await start(SAVING)
+    const { ratchet, kept } = await guard()
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('SAVE')
+    await until(() => kept.length === 1)
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    await redis.kill('SIGTERM')
+    await redis.start()
+    expect((await undo()).copied.copied).toBe(1)
+  })
+
+  test('without a guard, the file of a server that saved by hand only; and none of one that has saved over it', async () => {
+    await start([])
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('SAVE')
+    await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
+    await redis.cli('FLUSHALL')
+    expect((await undo()).copied.copied).toBe(1)
+    await redis.cli('FLUSHALL')
+    await redis.cli('SAVE')
+    await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
+  })
+
+  test('with both, the append-only file knows more', async () => {
+    await start([...AOF, ...SAVING])
+    const { ratchet } = await guard()
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('SAVE')
+    await redis.cli('SET', 'sub:2', 'y')
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    expect(await undo()).toMatchObject({ flushes: 1, copied: { copied: 2 }, moment: { source: { kind: 'aof' } } })
+  })
+})
