@@ -1,5 +1,8 @@
 import { appendFileSync, rmSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { startRedis } from '../../lab/redis.js'
+import { takeAofBackup } from '../../src/backup/aof.js'
 import type { Manifest } from '../../src/backup/manifest.js'
 import { type Backup, readBackup, writeManifest } from '../../src/backup/shelf.js'
 import { takeBackup } from '../../src/backup/take.js'
@@ -118,6 +121,21 @@ describeOwnServers('a drill', () => {
     expect(proof.ok).toBe(true)
     expect(shares).toEqual([])
     expect(remarks).toEqual([expect.stringContaining('PostgreSQL')])
+  })
+
+  it('boots an append-only file, and changes nothing of it', async () => {
+    const logged = await startRedis({ args: ['--appendonly', 'yes'] })
+    try {
+      await logged.cli('SET', 'greeting', 'hello')
+      const its = testConfig(logged.url, database.url, { more: { backup: { dir: makeFolder() } } })
+      const taken = await takeAofBackup({ config: its, signal })
+      expect((await drill(taken.backup, { truth: undefined, signal })).proof).toMatchObject({ ok: true, keys: 1 })
+      expect((await drill(taken.backup, { truth: undefined, signal })).proof).toMatchObject({ ok: true, keys: 1 })
+      appendFileSync(join(taken.backup.path, 'appendonlydir', 'appendonly.aof.1.incr.aof'), 'x')
+      expect((await drill(taken.backup, { truth: undefined, signal })).proof.ok).toBe(false)
+    } finally {
+      await logged.stop()
+    }
   })
 
   describe('of a bad backup', () => {

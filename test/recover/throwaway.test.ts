@@ -88,7 +88,7 @@ describeOwnServers('a throwaway server', () => {
     expect(existsSync(path)).toBe(true)
   })
 
-  it('knows no password of ours', async () => {
+  it.skipIf(!existsSync('/proc/self/environ'))('knows no password of ours', async () => {
     process.env['REDIS_URL'] = 'redis://user:hidden@127.0.0.1/0'
     try {
       const { socket } = await boot({ kind: 'rdb', path, modules: [] })
