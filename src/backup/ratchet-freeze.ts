@@ -103,7 +103,7 @@ async function make(
     name: kind === 'aof' ? aof.name : dump,
   }
   try {
-    await mkdir(unfinished, { mode: 0o700 })
+    await mkdir(unfinished, { recursive: true, mode: 0o700 })
     const bytes = await fill(unfinished)
     await writeFile(join(unfinished, NOTE), JSON.stringify(note), { mode: 0o600 })
     const path = join(home, freezeName(at))

@@ -160,6 +160,7 @@ class OpenRatchet implements Ratchet {
     const home = join(folder.dir, KEPT)
     const unfinished = join(home, `${UNFINISHED}${randomBytes(6).toString('hex')}`)
     try {
+      await mkdir(home, { recursive: true, mode: 0o700 })
       await link(path, unfinished)
       const { mtimeMs, ino, size } = await stat(unfinished)
       if (!(await holdsKeys(unfinished))) {

@@ -10,8 +10,10 @@ import { ask } from '../redis/wire.js'
 import type { Answer } from './answer.js'
 import { type Add, timeoutOption } from './command.js'
 import { insistOnRedis } from './insist.js'
+import { sayKey } from './key-names.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
+import { sayAge } from './recover.js'
 import { type Session, withSession } from './session.js'
 
 export interface UndoCall {
@@ -23,9 +25,8 @@ export interface UndoCall {
   readonly timeout: number
 }
 
-/** Names that a person is shown, or a machine. */
-const SHOWN = 100
-const TOLD = 10_000
+/** Names that are printed for a person. */
+const SHOWN = 50
 
 /** Brings back what a flush took and nothing else brings back. Rejects with a Trouble where that cannot be. */
 export function undo(config: Config, call: UndoCall): Promise<Answer> {
@@ -52,7 +53,7 @@ export function addUndo(add: Add): void {
         .default([], 'all that nothing else brings back')
         .argParser((value: string, before: string[]) => [...before, value]),
     )
-    .option('-n, --dry-run', 'list the keys that would be brought back')
+    .option('--dry-run', 'list the keys that would be brought back')
     .option('--replace', 'write over keys that are there again')
     .addOption(new Option('--flush <number>', 'which flush: 1 is the last, 2 the one before').argParser(readNumber))
     .addOption(timeoutOption('how long to wait while nothing gets done'))
@@ -101,13 +102,13 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
       taken_at: source.kind === 'rdb' ? sayTime(source.takenAt) : null,
       flush,
       flushes,
-      brought_back: copied.copied,
+      copied: copied.copied,
       kept: copied.kept,
       expired: copied.expired,
       failed: copied.failed,
-      left_to_postgres: leftToPostgres,
+      left_to_heal: leftToPostgres,
       left_to_themselves: leftToThemselves,
-      keys: copied.names.slice(0, TOLD).map((name) => showKey(name)),
+      ...(call.dryRun && { names: copied.names.map(sayKey), names_complete: copied.names.length === copied.copied }),
       passed_over: troubles.map(({ code, message }) => ({ code, error: message })),
       took_ms: took,
     },
@@ -123,7 +124,7 @@ function sayMoment({ moment: { source, flushedAt }, flush }: Undone): string[] {
   const taken = sayTime(source.takenAt)
   if (flushedAt === undefined)
     return [`The newest snapshot is of ${taken}: what was written between that and the flush is lost.`]
-  const age = sayDuration(Math.max(0, flushedAt - source.takenAt))
+  const age = sayAge(flushedAt - source.takenAt)
   return [`The newest snapshot before ${which}${when} is of ${taken}: what was written in the ${age} between is lost.`]
 }
 
@@ -138,7 +139,7 @@ function sayKeys({ copied, leftToPostgres, leftToThemselves }: Undone, call: Und
     ...(leftToPostgres > 0 ? [`${number(leftToPostgres)} left to PostgreSQL`] : []),
     ...(leftToThemselves > 0 ? [`${number(leftToThemselves)} left to those who write them`] : []),
   ]
-  const listed = call.dryRun ? names.slice(0, SHOWN).map((name) => `  ${showKey(name)}`) : []
+  const listed = call.dryRun ? names.slice(0, SHOWN).map((name) => `  ${sayKey(name)}`) : []
   const more = call.dryRun && copied.copied > SHOWN ? [`  … and ${number(copied.copied - SHOWN)} more`] : []
   return [`${[done, ...others].join('; ')}${listed.length > 0 ? ':' : '.'}`, ...listed, ...more]
 }
@@ -154,7 +155,7 @@ function sayMore({ flush, flushes, troubles }: Undone): string[] {
 
 function failed({ copied }: Undone): Trouble[] {
   if (!copied.failure) return []
-  const what = `${count(copied.failed, 'key')} could not be brought back, ${showKey(copied.failure.key)} for one`
+  const what = `${count(copied.failed, 'key')} could not be brought back, ${sayKey(copied.failure.key)} for one`
   return [
     new Trouble(
       'redis_no_module',
@@ -167,14 +168,6 @@ function failed({ copied }: Undone): Trouble[] {
 
 function sayTime(at: number): string {
   return new Date(at).toISOString()
-}
-
-/** A key may hold any byte; on a terminal some of them do harm. */
-function showKey(key: Buffer): string {
-  const text = key.toString()
-  if (!/[\p{Cc}\ufffd]/u.test(text)) return text
-  const bytes = key.toString('latin1').replace(/[\\"]/g, '\\$&')
-  return `"${bytes.replace(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`
 }
 
 function readNumber(value: string): number {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DataFolder, findDataFolder } from '../backup/ratchet-folder.js'
@@ -76,6 +76,8 @@ export async function undoFlush(options: UndoOptions): Promise<Undone> {
     return await undoOne(moments, troubles, story, work, options)
   } finally {
     await rm(work, { recursive: true, force: true })
+    // Only if it is empty: it may have been made by us, and then by a user other than the one of the daemon.
+    await rmdir(join(folder.dir, KEPT)).catch(() => undefined)
   }
 }
 

@@ -70,7 +70,9 @@ const keys = async () => ((await redis.cli('KEYS', '*')) as string[]).sort()
 /** The files of the data directory and what is in them, without what is kept aside. */
 async function files(): Promise<Map<string, string>> {
   const found = await readdir(redis.dir, { recursive: true, withFileTypes: true })
-  const own = found.filter((entry) => entry.isFile() && !entry.parentPath.includes('rekindle-kept'))
+  const own = found.filter(
+    (entry) => entry.isFile() && entry.name !== 'log' && !entry.parentPath.includes('rekindle-kept'),
+  )
   const read = own.map(async ({ parentPath, name }): Promise<[string, string]> => {
     const path = join(parentPath, name)
     return [path, (await readFile(path)).toString('hex')]
@@ -106,7 +108,7 @@ describe.each(['everysec', 'always'])('with an append-only file, appendfsync %s'
     expect(undone.copied.copied).toBe(before.size)
     const again = await undo()
     expect(again.copied).toMatchObject({ copied: 0, kept: before.size })
-    expect(await readdir(join(redis.dir, 'rekindle-kept'))).toEqual([])
+    expect(await readdir(redis.dir)).not.toContain('rekindle-kept')
   })
 })
 

@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startRedis } from '../../lab/redis.js'
+import { useRedis } from '../support/servers.js'
+import { rekindle, rekindleJson, writeConfig } from './rekindle.js'
+
+const redis = useRedis({ args: ['--appendonly', 'yes'] })
+const dir = join(tmpdir(), 'rekindle-undo-no-backups')
+const config = () =>
+  writeConfig({
+    candles: { layout: 'sortedset' },
+    keys: [
+      { match: 'sub:*', recovery: 'backup' },
+      { match: 'price:*', recovery: 'itself' },
+    ],
+    backup: { dir },
+  })
+const env = () => ({ REDIS_URL: redis.url, DATABASE_URL: 'postgres://127.0.0.1:1/none' })
+const undo = (...args: string[]) => rekindle(['undo', '--config', config(), ...args], env())
+
+test('a FLUSHALL is undone in three steps: look, undo, look again; PostgreSQL is not needed', async () => {
+  await redis.cli('MSET', 'sub:1', 'a', 'sub:2', 'a', 'other', 'a', 'price:X', '1', 'ohlcv:X:m1', 'x')
+  await redis.cli('SET', Buffer.from([0x73, 0xff]), 'binary')
+  await redis.cli('FLUSHALL')
+  await redis.cli('SET', 'sub:2', 'new')
+  const looked = await undo('--dry-run')
+  expect(looked).toMatchObject({ status: 0, stderr: '' })
+  expect(looked.stdout.split('\n')[0]).toBe('The append-only file holds all that was written before the last flush.')
+  expect(looked.stdout).toContain(
+    'Would bring back 3 keys; 1 there again and kept; 1 left to PostgreSQL; 1 left to those who write them:\n',
+  )
+  expect(looked.stdout).toContain('\n  sub:1\n')
+  expect(await redis.cli('DBSIZE')).toBe(1)
+  const undone = await undo()
+  expect(undone).toMatchObject({ status: 0, stderr: '' })
+  expect(undone.stdout).toMatch(/Brought back 3 keys in [\d.]+ m?s; 1 there again and kept; 1 left to PostgreSQL/)
+  expect(await redis.cli('MGET', 'sub:1', 'sub:2', 'other', 'price:X')).toEqual(['a', 'new', 'a', null])
+  expect(await redis.cli('GET', Buffer.from([0x73, 0xff]))).toBe('binary')
+  const { answer, status } = await rekindleJson(['undo', '--config', config(), '--match', 'price:*'], env())
+  expect(status).toBe(0)
+  expect(answer).toMatchObject({
+    ok: true,
+    source: 'append_only_file',
+    flush: 1,
+    flushes: 1,
+    copied: 1,
+    kept: 0,
+    left_to_heal: 0,
+  })
+})
+
+test('an earlier flush is told of, and undone if it is named', async () => {
+  await redis.cli('FLUSHALL')
+  const undone = await undo('--dry-run', '--match', 'price:*')
+  expect(undone.stdout).toContain('There are traces of one earlier flush: --flush 2 undoes the one before.')
+  const wrong = await undo('--flush', 'last')
+  expect(wrong).toMatchObject({ status: 2, stdout: '' })
+  expect(wrong.stderr).toContain('it should be 1 for the last flush')
+  const earlier = await undo('--flush', '9')
+  expect(earlier.status).toBe(1)
+  expect(earlier.stderr).toBe(
+    'rekindle: nothing to undo: there are traces of 2 flushes only; rekindle recover brings keys back from a backup, ' +
+      `but there is none in ${dir}\n`,
+  )
+})
+
+test('the newest backup is named where there is nothing to undo', async () => {
+  const other = await startRedis()
+  const shelf = await mkdtemp(join(tmpdir(), 'rekindle-undo-shelf-'))
+  try {
+    const path = join(shelf, 'some.rdb')
+    const manifest = {
+      version: 1,
+      kind: 'rdb',
+      source: 'x:1',
+      database: 0,
+      run_id: null,
+      redis_version: null,
+      taken_at: '2026-01-02T03:04:05.000Z',
+      took_ms: 1,
+      bytes: 1,
+      sha256: '',
+      checked: 'ok',
+      modules: [],
+      keys: null,
+      proof: null,
+    }
+    await writeFile(path, 'x')
+    await writeFile(`${path}.json`, JSON.stringify(manifest))
+    const { answer, status } = await rekindleJson(
+      ['undo', '--config', writeConfig({ candles: { layout: 'sortedset' }, backup: { dir: shelf } })],
+      { ...env(), REDIS_URL: other.url },
+    )
+    expect(status).toBe(1)
+    expect(answer).toMatchObject({
+      ok: false,
+      code: 'nothing_to_undo',
+      hint: `rekindle recover brings keys back from a backup; the newest is of 2026-01-02T03:04:05.000Z: ${path}`,
+    })
+  } finally {
+    await other.stop()
+    await rm(shelf, { recursive: true })
+  }
+})
+
+test('a Redis that is away, and a data directory that is elsewhere, are told plainly', async () => {
+  const away = await rekindle(['undo', '--config', config(), '--timeout', '200ms'], {
+    ...env(),
+    REDIS_URL: 'redis://127.0.0.1:1',
+  })
+  expect(away.status).toBe(1)
+  expect(away.stderr).toContain('is it running, and is redis.url (REDIS_URL) right?')
+  const limited = await startRedis({ acl: ['user limited on >secret ~* &* +@all -config'] })
+  try {
+    const refused = await rekindle(['undo', '--config', config()], {
+      ...env(),
+      REDIS_URL: limited.url.replace('//', '//limited:secret@'),
+    })
+    expect(refused.status).toBe(1)
+    expect(refused.stderr).toContain('Redis does not tell where its data directory is; allow CONFIG GET')
+  } finally {
+    await limited.stop()
+  }
+})
