@@ -3,7 +3,7 @@ import { constants, createReadStream } from 'node:fs'
 import { chmod, copyFile, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { type AofFile, formatAofManifest } from '../recover/aof-files.js'
-import { readAof } from '../recover/aof-reader.js'
+import { type AofCommand, readAof } from '../recover/aof-reader.js'
 import type { FoundAof } from './aof-place.js'
 import { syncFolder } from './files.js'
 
@@ -29,7 +29,7 @@ export async function copyAof({ files, manifest, place }: FoundAof, to: string, 
     const copy = join(home, basename(file.path))
     await copyFile(file.path, copy, constants.COPYFILE_FICLONE)
     await chmod(copy, 0o600)
-    if (file === files.at(-1)) await cutTail(copy, file)
+    if (file === files.at(-1)) await cutTail(copy, file, signal)
     bytes += await syncFile(copy)
   }
   let entry = join(home, place.name)
@@ -44,17 +44,18 @@ export async function copyAof({ files, manifest, place }: FoundAof, to: string, 
 }
 
 /** Cuts off a last command, or a transaction without its EXEC, that was not caught whole. */
-async function cutTail(path: string, { type }: AofFile): Promise<void> {
+async function cutTail(path: string, { type }: AofFile, signal: AbortSignal): Promise<void> {
   // The single file of Redis 6 may begin with an RDB: Redis itself cuts its end where it loads it.
   if (type !== 'incr') return
   let open: number | undefined
-  const { end, rest } = await readAof(path, {
-    command: (name, offset) => {
+  const visitor = {
+    command: (name: AofCommand, offset: number): void => {
       if (name === 'multi') open = offset
       else if (name === 'exec') open = undefined
     },
-    time: () => undefined,
-  })
+    time: (): void => undefined,
+  }
+  const { end, rest } = await readAof(path, visitor, { signal })
   if (rest !== 'damaged' && (rest === 'cut short' || open !== undefined)) await truncate(path, open ?? end)
 }
 

@@ -6,7 +6,7 @@ import { findAof, withoutRewrites } from './aof-place.js'
 import { checkAof } from './check.js'
 import { unfinishedName } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
-import { freeName, place } from './place.js'
+import { backupName, place } from './place.js'
 import { readStory } from './server-story.js'
 import { ensureSpace } from './space.js'
 import type { Taken } from './take.js'
@@ -28,12 +28,11 @@ export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise
   await prepareFolder(dir, startedAt)
   signal.throwIfAborted()
   const { source, database, info, modules, warnings } = await readStory(config.redis.url)
-  const path = await freeName(dir, startedAt, '.aof')
-  const unfinished = unfinishedName(path)
+  const unfinished = unfinishedName(backupName(dir, startedAt, 'aof'))
   try {
     const copy = await copyUnchanged(config, unfinished, signal)
     const { checked, warnings: more } = await checkAof(copy.entry, signal)
-    const backup = await place(unfinished, path, {
+    const backup = await place(unfinished, {
       version: 1,
       kind: 'aof',
       source,

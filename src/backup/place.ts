@@ -1,23 +1,35 @@
-import { chmod, lstat, open, rename, rm } from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncFolder, unfinishedName } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 import type { Manifest } from './manifest.js'
 import { type Backup, manifestPath } from './shelf.js'
 
-/** The full name of a backup that was begun at a time: `redis-20261120T083015123Z.rdb`, or a later one if that is taken. */
-export async function freeName(dir: string, at: number, suffix: string): Promise<string> {
-  for (let time = at; ; time++) {
-    const path = join(dir, `redis-${new Date(time).toISOString().replace(/[-:.]/g, '')}${suffix}`)
-    if (!(await lstat(path).catch(() => undefined))) return path
-  }
+/** The full name of a backup of a kind that was begun at a time, in epoch ms: `redis-20261120T083015123Z.rdb`. */
+export function backupName(dir: string, at: number, kind: Manifest['kind']): string {
+  return join(dir, `redis-${new Date(at).toISOString().replace(/[-:.]/g, '')}.${kind}`)
 }
 
 /**
- * Gives what was written under an unfinished name its own, and then its manifest, which makes it a backup. The manifest lies ready,
- * whole and synced, before the first renaming, so that a crash between the two can be completed. Rejects with a Trouble.
+ * Gives what was written under an unfinished name its own, and then its manifest, which makes it a backup. Where another has taken
+ * the name, it is named as if begun a little later. Rejects with a Trouble.
  */
-export async function place(unfinished: string, path: string, manifest: Manifest): Promise<Backup> {
+export async function place(unfinished: string, manifest: Manifest): Promise<Backup> {
+  const dir = dirname(unfinished)
+  try {
+    await chmod(unfinished, manifest.kind === 'aof' ? 0o700 : 0o600)
+    for (let at = Date.parse(manifest.taken_at); ; at++) {
+      const path = backupName(dir, at, manifest.kind)
+      if (await placeAt(path, unfinished, manifest)) return { path, manifest }
+    }
+  } catch (error) {
+    throw folderTrouble(error, dir)
+  }
+}
+
+/** The manifest lies ready, whole and synced, before the first renaming, so that a crash between the two can be completed. */
+async function placeAt(path: string, unfinished: string, manifest: Manifest): Promise<boolean> {
+  if (await lstat(manifestPath(path)).catch(() => undefined)) return false
   const ready = unfinishedName(manifestPath(path))
   try {
     const file = await open(ready, 'wx', 0o600)
@@ -27,13 +39,31 @@ export async function place(unfinished: string, path: string, manifest: Manifest
     } finally {
       await file.close()
     }
-    await chmod(unfinished, manifest.kind === 'aof' ? 0o700 : 0o600)
-    await rename(unfinished, path)
-    await rename(ready, manifestPath(path))
+    if (!(await claim(path, unfinished, manifest.kind))) return false
+    await rename(ready, manifestPath(path)).catch(async (error) => {
+      await rm(path, { recursive: true, force: true })
+      throw error
+    })
     await syncFolder(dirname(path))
-    return { path, manifest }
-  } catch (error) {
+    return true
+  } finally {
     await rm(ready, { force: true })
-    throw folderTrouble(error, path)
   }
+}
+
+/** Renames it unless the name is taken: two backups may have begun in the same millisecond, and renaming alone would replace the other. */
+async function claim(path: string, unfinished: string, kind: Manifest['kind']): Promise<boolean> {
+  try {
+    if (kind === 'aof') await mkdir(path, { mode: 0o700 })
+    else await link(unfinished, path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    // Not every file system knows links: then that nobody has the name now must do.
+    if (kind === 'aof' || (await lstat(path).catch(() => undefined))) throw error
+  }
+  // Also where it is linked already, which leaves two names for it; an empty folder is replaced.
+  await rename(unfinished, path)
+  if (kind === 'rdb') await rm(unfinished, { force: true })
+  return true
 }

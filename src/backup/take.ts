@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { checkRdb } from './check.js'
 import { unfinishedName } from './files.js'
-import { freeName, place } from './place.js'
+import { backupName, place } from './place.js'
 import { infoNumber, readStory } from './server-story.js'
 import { type Backup, newestGood, readShelf } from './shelf.js'
 import { takeSnapshot } from './snapshot.js'
@@ -41,8 +41,7 @@ export async function takeBackup({ config, signal, onProgress, silence }: TakeOp
   const dataset = infoNumber(story.info, 'used_memory_dataset')
   await ensureSpace(dir, estimateBytes(earlier[0]?.manifest.bytes, dataset))
   const begun = Date.now()
-  const path = await freeName(dir, begun, '.rdb')
-  const unfinished = unfinishedName(path)
+  const unfinished = unfinishedName(backupName(dir, begun, 'rdb'))
   try {
     const { bytes, sha256 } = await takeSnapshot({
       url,
@@ -53,7 +52,7 @@ export async function takeBackup({ config, signal, onProgress, silence }: TakeOp
     })
     const { database, modules, source, info } = story
     const { checked, keys, warnings } = await checkRdb(unfinished, { classes: classesOf(config), database, signal })
-    const backup = await place(unfinished, path, {
+    const backup = await place(unfinished, {
       version: 1,
       kind: 'rdb',
       source,

@@ -1,0 +1,172 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { expect, it } from 'vitest'
+import { type RunningRedis, startRedis } from '../../lab/redis.js'
+import { takeBackup } from '../../src/backup/take.js'
+import { describeOwnServers } from '../support/processes.js'
+import { fillWithEveryType } from './every-type.js'
+import { AT_ONCE, configFor, folder, namesIn, unhurried } from './support.js'
+
+const STARTED = Date.now()
+
+/** A picture of a value that does not depend on the order in a hash table. */
+async function picture(redis: Redis, key: Buffer): Promise<string> {
+  const type = await redis.type(key)
+  const lines = async (): Promise<string[]> => {
+    if (type === 'set') return (await redis.smembersBuffer(key)).map((each) => each.toString('hex'))
+    if (type !== 'hash') return [((await redis.dumpBuffer(key)) ?? Buffer.alloc(0)).toString('hex')]
+    const fields = await redis.hkeys(key)
+    const ends = await redis.call('HPEXPIRETIME', key, 'FIELDS', fields.length, ...fields).catch(() => [])
+    return [
+      ...Object.entries(await redis.hgetall(key)).map((pair) => pair.join('=')),
+      ...(ends as number[]).map(String),
+    ]
+  }
+  return createHash('sha256')
+    .update((await lines()).sort().join())
+    .digest('hex')
+}
+
+/** Every key with a picture of its value, and when it expires. */
+async function contents(redis: RunningRedis): Promise<Map<string, { value: string; expiresIn: number }>> {
+  const connection = new Redis(redis.url, { protocol: 2 })
+  const all = new Map<string, { value: string; expiresIn: number }>()
+  for (const db of [0, 3]) {
+    await connection.select(db)
+    for (const key of await connection.keysBuffer('*')) {
+      const value = await picture(connection, key)
+      const left = await connection.pttl(key)
+      // In minutes from the beginning of this file's tests, as that the clock goes on between two servers does not count.
+      const expiresIn = left < 0 ? left : Math.round((Date.now() + left - STARTED) / 60_000)
+      all.set(`${db}:${key.toString('latin1')}`, { value, expiresIn })
+    }
+  }
+  connection.disconnect()
+  return all
+}
+
+/** A server that has started with this file. */
+async function boot(path: string): Promise<RunningRedis> {
+  const dir = folder()
+  copyFileSync(path, join(dir, 'dump.rdb'))
+  return startRedis({ dir })
+}
+
+describeOwnServers('a backup', () => {
+  it.each([
+    ['diskless', [...AT_ONCE]],
+    ['from the disk of the server', ['--repl-diskless-sync', 'no']],
+    ['with an append-only file', [...AT_ONCE, '--appendonly', 'yes']],
+  ])('holds every key as it was (%s)', async (name, args) => {
+    const redis = await startRedis({ args })
+    const { types } = await fillWithEveryType(redis)
+    const config = configFor(redis.url, join(folder(), 'backups'), {
+      keys: [
+        { match: 'string:*', recovery: 'backup' },
+        { match: 'hash:*', recovery: 'itself' },
+        { match: 'no:*', recovery: 'backup' },
+      ],
+    })
+    await redis.cli('SET', 'rekindle:epoch', 'ours')
+    const progress: number[] = []
+    const { backup, warnings } = await takeBackup({
+      config,
+      signal: unhurried(),
+      onProgress: (bytes) => progress.push(bytes),
+    })
+    const { manifest, path } = backup
+    expect(warnings).toEqual([])
+    expect(manifest).toMatchObject({
+      version: 1,
+      kind: 'rdb',
+      source: `127.0.0.1:${redis.port}`,
+      database: 0,
+      bytes: statSync(path).size,
+      sha256: createHash('sha256').update(readFileSync(path)).digest('hex'),
+      checked: 'ok',
+      proof: null,
+    })
+    expect(progress.at(-1)).toBe(manifest.bytes)
+    expect(manifest.modules.map((each) => each.name)).toEqual(
+      redis.hasTimeSeries ? [expect.stringMatching(/timeseries/i)] : expect.anything(),
+    )
+    const inZero = [...(types.get(0)?.keys() ?? [])]
+    const counted = Object.fromEntries((manifest.keys?.classes ?? []).map((each) => [each.match ?? 'none', each.keys]))
+    expect(manifest.keys?.total).toBe(inZero.length + 1 + (types.get(3)?.size ?? 0))
+    expect(manifest.keys).toMatchObject({ expiring: 2, databases: { 0: inZero.length + 1 } })
+    expect(counted).toMatchObject({
+      'string:*': inZero.filter((key) => key.startsWith('string:')).length,
+      'hash:*': inZero.filter((key) => key.startsWith('hash:')).length,
+      'no:*': 0,
+    })
+    expect(Object.values(counted).reduce((sum, keys) => sum + keys, 0)).toBe(inZero.length)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(`${path}.json`).mode & 0o777).toBe(0o600)
+    expect(statSync(config.backup.dir).mode & 0o777).toBe(0o700)
+    expect(namesIn(config.backup.dir)).toHaveLength(2)
+    // Only a snapshot from its disk is written over the server's own.
+    expect(existsSync(join(redis.dir, 'dump.rdb'))).toBe(name === 'from the disk of the server')
+
+    const booted = await boot(path)
+    const held = await contents(redis)
+    expect(held.size).toBe(manifest.keys?.total ?? 0)
+    expect(await contents(booted)).toEqual(held)
+    await Promise.all([booted.stop(), redis.stop()])
+  })
+
+  it('of 100 MB is taken', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const connection = new Redis(redis.url)
+    const block = randomBytes(1 << 20)
+    for (let i = 0; i < 105; i++) await connection.set(`block:${i}`, Buffer.concat([Buffer.from(`${i}:`), block]))
+    connection.disconnect()
+    const config = configFor(redis.url, folder())
+    const { backup } = await takeBackup({ config, signal: unhurried() })
+    expect(backup.manifest.bytes).toBeGreaterThan(105 << 20)
+    expect(backup.manifest.keys?.total).toBe(105)
+    expect(backup.manifest.checked).toBe('ok')
+    const booted = await boot(backup.path)
+    expect(await booted.cli('DBSIZE')).toBe(105)
+    expect(await booted.cli('STRLEN', 'block:104')).toBe((1 << 20) + 4)
+    await Promise.all([booted.stop(), redis.stop()])
+  })
+
+  it('is taken twice at once', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    await redis.cli('SET', 'a', 'b')
+    const config = configFor(redis.url, folder())
+    const taken = await Promise.all([1, 2].map(() => takeBackup({ config, signal: unhurried() })))
+    expect(new Set(taken.map(({ backup }) => backup.path)).size).toBe(2)
+    expect(namesIn(config.backup.dir)).toHaveLength(4)
+    await redis.stop()
+  })
+
+  it('of an empty Redis is taken, and said to be empty if the one before was not', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const config = configFor(redis.url, folder(), { keys: [{ match: 'sub:*', recovery: 'backup' }] })
+    expect((await takeBackup({ config, signal: unhurried() })).warnings).toEqual([])
+    await redis.cli('MSET', 'sub:1', 'a', 'sub:2', 'b', 'other', 'c')
+    await takeBackup({ config, signal: unhurried() })
+    await redis.cli('DEL', 'sub:1', 'sub:2')
+    expect((await takeBackup({ config, signal: unhurried() })).warnings).toEqual([
+      expect.stringContaining('holds no key of sub:*, and the one before held 2'),
+    ])
+    await redis.cli('FLUSHALL')
+    const { backup, warnings } = await takeBackup({ config, signal: unhurried() })
+    expect(warnings).toEqual([expect.stringContaining('holds no key at all, and the one before held 1')])
+    expect(backup.manifest.keys).toMatchObject({ total: 0, databases: {} })
+    await redis.stop()
+  })
+
+  it('holds no secret in its manifest', async () => {
+    const redis = await startRedis({ password: 'hush-hush', args: AT_ONCE })
+    await redis.cli('ACL', 'SETUSER', 'rekindle', 'on', '>hush-hush', '~*', '&*', '+@all')
+    for (const url of [redis.url, redis.url.replace('://:', '://rekindle:')]) {
+      const { backup } = await takeBackup({ config: configFor(url, folder()), signal: unhurried() })
+      expect(readFileSync(`${backup.path}.json`, 'utf8')).not.toMatch(/hush|rekindle/)
+    }
+    await redis.stop()
+  })
+})
