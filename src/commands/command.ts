@@ -10,6 +10,13 @@ export interface GlobalOptions {
   readonly json?: boolean
 }
 
+/** What a command may need beside its configuration. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv
+  /** Reads the configuration again, from where it came; throws a ConfigError. */
+  readonly load: () => Config
+}
+
 /**
  * Adds a command that runs with the configuration; its help is a sentence or two. `name` may go on with arguments, `backup [act]`,
  * whose values `act` is given last.
@@ -18,7 +25,12 @@ export type Add = <Options>(
   name: string,
   summary: string,
   about: string,
-  act: (config: Config, options: Options & GlobalOptions, args: readonly string[]) => Promise<number | Answer>,
+  act: (
+    config: Config,
+    options: Options & GlobalOptions,
+    args: readonly string[],
+    surroundings: Surroundings,
+  ) => Promise<number | Answer>,
 ) => Command
 
 /** `--symbol`, which may be repeated; all if it is not there. */

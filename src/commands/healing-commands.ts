@@ -17,8 +17,8 @@ function addWatch(add: Add): void {
     'watch',
     'guard Redis until it is stopped: the daemon',
     'Guards Redis until SIGTERM or SIGINT: notices a loss, says so in its log, restores what is missing, and keeps ' +
-      'Redis equal to PostgreSQL. The log is one JSON object a line on stdout.',
-    watch,
+      'Redis equal to PostgreSQL. SIGHUP reads the configuration again. The log is one JSON object a line on stdout.',
+    (config, _options, _args, surroundings) => watch(config, surroundings),
   )
 }
 

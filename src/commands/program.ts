@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { loadConfig } from '../config/load.js'
 import { configError } from '../config/problem.js'
+import type { Config } from '../config/schema.js'
 import { version } from '../version.js'
 import { type Answer, printAnswer, printFailure } from './answer.js'
 import type { Add } from './command.js'
@@ -73,7 +74,8 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
       .action(async (...all: unknown[]) => {
         const command = all.at(-1) as Command
         const options = command.optsWithGlobals<Parameters<typeof act>[1]>()
-        done(await act(loadConfig({ file: options.config, env }), options, command.args))
+        const load = (): Config => loadConfig({ file: options.config, env })
+        done(await act(load(), options, command.args, { env, load }))
       })
   addHealingCommands(add)
   addKeepingCommands(add)
