@@ -127,9 +127,9 @@ function marked(mark: string, style: Style, text: string, width: number, paint: 
 
 function uncheckedLines({ unchecked, user }: Diagnosis, { width, paint }: Screen): string[] {
   if (unchecked.length === 0) return []
-  const grants = [...new Set(unchecked.map(({ grant }) => grant).filter(Boolean))]
+  const grants = [...new Set(unchecked.flatMap(({ grant }) => grant.split(' ')).filter(Boolean))]
   const lines = unchecked.flatMap(({ what, why }) => marked('?', 'yellow', `${what}: ${why}`, width, paint))
-  const mend = `ACL SETUSER ${user ?? '<user>'} ${grants.join(' ')}`
+  const mend = `ACL SETUSER ${user} ${grants.join(' ')}`
   return [
     paint('Could not be checked', 'bold'),
     ...lines,

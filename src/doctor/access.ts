@@ -5,11 +5,13 @@ import { allowed, type Unchecked } from './facts.js'
 
 type Flush = 'flushall' | 'flushdb'
 
+const RULES = '+acl|whoami +acl|list +acl|dryrun +command|info'
+
 export interface AccessRead {
   readonly access: AccessFacts | undefined
   readonly unchecked: readonly Unchecked[]
   /** Who we are to Redis, for the command that would grant us more. */
-  readonly user: string | undefined
+  readonly user: string
 }
 
 /** Reads who may come in and who may empty everything; `url` tells whether we needed a password ourselves. */
@@ -20,12 +22,12 @@ export async function readAccess(wire: Wire, url: string): Promise<AccessRead> {
     encode('ACL', 'LIST'),
     encode('COMMAND', 'INFO', 'FLUSHALL', 'FLUSHDB'),
   ])
-  const name = allowed(whoami, () => undefined)
-  const user = typeof name === 'string' ? name : undefined
-  const lines = allowed(list, (why, grant) => {
+  const name = allowed(whoami, RULES, () => undefined)
+  const user = typeof name === 'string' ? name : nameIn(url)
+  const lines = allowed(list, RULES, (why, grant) => {
     unchecked.push({ what: 'users: who may FLUSHALL, and whether a password is needed', why, grant })
   })
-  const known = allowed(info, () => undefined)
+  const known = allowed(info, RULES, () => undefined)
   // A command that was renamed or taken away is nil.
   const commands = (['flushall', 'flushdb'] as const).filter((_, i) => !(Array.isArray(known) && known[i] === null))
   if (!Array.isArray(lines)) {
@@ -42,6 +44,12 @@ export async function readAccess(wire: Wire, url: string): Promise<AccessRead> {
     unchecked,
     user,
   }
+}
+
+/** The user that a URL names; without one it is Redis' own `default`. */
+function nameIn(url: string): string {
+  const { username, searchParams } = new URL(url)
+  return decodeURIComponent(username) || searchParams.get('username') || 'default'
 }
 
 /** Asks ACL DRYRUN, of Redis 7; where that does not answer, the user's rules do. */

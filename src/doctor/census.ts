@@ -18,9 +18,16 @@ export interface Census extends Omit<Inventory, 'classes'> {
   readonly unchecked: readonly Unchecked[]
 }
 
+const NO_EXPIRY: Unchecked = {
+  what: 'which keys have a time to live',
+  why: 'the user of redis.url may not ask for it',
+  grant: '+pttl ~*',
+}
 /** Keys that are weighed in one round trip, and elements of each that MEMORY USAGE looks at. */
 const BATCH = 50
 const ELEMENTS = 5
+/** What counting and weighing need. */
+const RULES = '+dbsize +scan +pttl +memory|usage ~*'
 /** How many shapes are told. */
 const SHAPES = 8
 
@@ -44,11 +51,12 @@ export async function takeCensus(
         bytesExact: each.exact && each.sample.length === each.keys,
       })
     }
+    if (classes.some(({ expiryKnown }) => !expiryKnown)) unchecked.push(NO_EXPIRY)
     return { ...inventory, classes, shapes: shapes.commonest(SHAPES), unchecked }
   } catch (error) {
     let refused: Unchecked | undefined
     if (isErrorReply(error)) {
-      allowed(error, (why, grant) => {
+      allowed(error, RULES, (why, grant) => {
         refused = { what: 'which keys there are', why, grant }
       })
     }
@@ -70,7 +78,7 @@ async function weigh(
       sample.slice(i, i + BATCH).map(({ name }) => encode('MEMORY', 'USAGE', name, 'SAMPLES', ELEMENTS)),
     )
     for (const reply of replies) {
-      const bytes = allowed(reply, (why, grant) => {
+      const bytes = allowed(reply, '+memory|usage ~*', (why, grant) => {
         refused = { what: 'the size of keys', why, grant }
       })
       if (typeof bytes !== 'number') continue

@@ -20,7 +20,7 @@ export interface Diagnosis {
   readonly version: string | undefined
   readonly server: ServerState
   /** Who we are to Redis. */
-  readonly user: string | undefined
+  readonly user: string
   /** Undefined where keys may not be listed. */
   readonly census: Census | undefined
   readonly fates: readonly Fate[]

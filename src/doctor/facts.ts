@@ -41,13 +41,13 @@ const COMMANDS = [encode('INFO'), ...SETTINGS.map((name) => encode('CONFIG', 'GE
 export async function readServer(wire: Wire): Promise<ServerFactsRead> {
   const [info, ...answers] = await exchange(wire, COMMANDS)
   const unchecked: Unchecked[] = []
-  const text = allowed(info, (why, grant) =>
+  const text = allowed(info, '+info', (why, grant) =>
     unchecked.push({ what: 'persistence, memory and replication', why, grant }),
   )
   const settings = new Map<string, string>()
   let refused: Unchecked | undefined
   for (const answer of answers) {
-    const pair = allowed(answer, (why, grant) => {
+    const pair = allowed(answer, '+config|get', (why, grant) => {
       refused = { what: 'settings (save points, appendfsync, dir, bind, …)', why, grant }
     })
     if (Array.isArray(pair) && pair.length >= 2) settings.set(String(pair[0]), String(pair[1]))
@@ -57,16 +57,18 @@ export async function readServer(wire: Wire): Promise<ServerFactsRead> {
   return { state: readState(fields, settings, wire.database), info: fields, unchecked }
 }
 
-/** The reply, or undefined after telling why it was refused and what would allow it; throws any other error. */
+/**
+ * The reply, or undefined after telling why it was refused and what would allow it; throws any other error. `rules` are all that the
+ * question at hand needs: who is granted one should not have to come again for the next.
+ */
 export function allowed(
   reply: Reply | Error | undefined,
+  rules: string,
   refuse: (why: string, grant: string) => void,
 ): Reply | undefined {
   if (!isErrorReply(reply)) return reply
   if (/^NOPERM/.test(reply.message)) {
-    const command = /the '([^']+)' command/.exec(reply.message)?.[1]
-    const key = /access .*keys?/.test(reply.message) ? '~*' : ''
-    refuse('the user of redis.url may not ask for it', command === undefined ? key : `+${command}`)
+    refuse('the user of redis.url may not ask for it', rules)
   } else if (/unknown (sub)?command/i.test(reply.message)) refuse('this server does not answer that command', '')
   else throw reply
   return undefined

@@ -55,7 +55,7 @@ describeOwnServers('who may come in, and who may flush', () => {
       expect(unchecked).toContainEqual({
         what: 'users: who may FLUSHALL, and whether a password is needed',
         why: 'the user of redis.url may not ask for it',
-        grant: '+acl|list',
+        grant: '+acl|whoami +acl|list +acl|dryrun +command|info',
       })
       expect(unchecked).toContainEqual(expect.objectContaining({ grant: '+config|get' }))
     })
