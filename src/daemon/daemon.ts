@@ -29,6 +29,7 @@ import { HealReport } from './heal-report.js'
 import { Inventory } from './inventory.js'
 import { keepLife } from './keeping.js'
 import { guardLife } from './life.js'
+import { watchRecovery } from './recovery.js'
 
 /**
  * The whole daemon: lives of Redis and changes of PostgreSQL in, alerts and healed keys out. Emits nothing and never ends; to
@@ -49,7 +50,7 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
     const datasets = datasetsOf(config)
     const readEnabled = (): Promise<string[]> => readSymbols(db, config)
     const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit })
-    const inventory = new Inventory(config, () => backups.newest)
+    const inventory = new Inventory(config, () => backups.newest, emit)
     const guard = new Guard(datasets, emit, (probe) => inventory.losses(probe))
     const report = new HealReport(conditions, emit)
 
@@ -61,7 +62,8 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
       onDown: (trouble) => conditions.failed('redis', trouble),
       onWaiting: (trouble) => conditions.failed('redis', trouble),
     })
-    const keeping = { config, server: servers.redis, inventory, backups, conditions, emit, events }
+    const isWhole = (): boolean => guard.isWholeSince(Date.now())
+    const keeping = { config, server: servers.redis, inventory, backups, isWhole, conditions, emit, events }
     const guarded = lives.pipe(
       switchMap((life) =>
         merge(
@@ -83,7 +85,7 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
       ),
     )
     // All but the last are also kept running while there is no life.
-    return merge(backups.watch(), changes, rosters, guarded).pipe(
+    return merge(backups.watch(), watchRecovery({ config, emit, events }), changes, rosters, guarded).pipe(
       ignoreElements(),
       finalize(() => void pool.close().catch(() => undefined)),
     )

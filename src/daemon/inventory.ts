@@ -7,7 +7,7 @@ import type { KeysAtStake } from '../decide/risks-facts.js'
 import { type ClassCount, type Inventory as Counted, countClasses, stakeOf } from '../doctor/inventory.js'
 import { missingKeys } from '../redis/presence.js'
 import type { Wire } from '../redis/wire.js'
-import type { ClassLoss } from '../report/events.js'
+import type { ClassLoss, Emit } from '../report/events.js'
 
 /** A count that began this shortly before a loss was noticed, in ms, may have missed what was gone already. */
 const SETTLED = 3_000
@@ -16,27 +16,43 @@ const QUICKLY = { keys: 5_000, ms: 100 }
 
 /** Knows how many keys of each class there were, so that an alert can say how many of these are gone. Kept in memory. */
 export class Inventory {
-  /** Newest first. */
+  /** Those made while everything was whole, newest first. */
   private counts: Counted[] = []
+  private latest: Counted | undefined
   private readonly classify
 
   constructor(
     private readonly config: Config,
     /** The newest good backup, for what the alert says; and for what was there, as long as nothing was counted. */
     private readonly newest: () => Backup | undefined,
+    private readonly emit: Emit,
   ) {
     this.classify = classifier(classesOf(config))
   }
 
-  /** Counts the keys of each class, with bounded work. */
-  async count(wire: Wire, signal: AbortSignal): Promise<void> {
+  /** Counts the keys of each class, with bounded work. What is counted while something is missing is no measure of what there was. */
+  async count(wire: Wire, isWhole: () => boolean, signal: AbortSignal): Promise<void> {
+    const wasWhole = isWhole()
     const counted = await countClasses(wire, this.classify, { signal })
-    this.counts = [counted, ...this.counts].slice(0, 2)
+    const whole = wasWhole && isWhole()
+    this.latest = counted
+    if (whole) this.counts = [counted, ...this.counts].slice(0, 2)
+    const classes = counted.classes.map(({ class: its, keys }) => ({
+      match: its?.match ?? null,
+      recovery: its?.recovery ?? null,
+      keys,
+    }))
+    this.emit({ event: 'counted', keys: counted.total - counted.own, exact: counted.exact, classes, whole })
+  }
+
+  /** True if there is no measure yet of what there is when all is well. */
+  get isBlank(): boolean {
+    return this.counts.length === 0
   }
 
   /** The keys that would not come back by themselves, as they were last counted. */
   get stake(): KeysAtStake {
-    return stakeOf(this.counts[0]?.classes ?? [])
+    return stakeOf(this.latest?.classes ?? [])
   }
 
   /** What is gone of each class that had keys; and from then on they are no longer counted. */
@@ -74,7 +90,6 @@ export class Inventory {
     const { keys, taken_at } = this.newest()?.manifest ?? {}
     if (!keys || taken_at === undefined) return []
     const counted = await countClasses(wire, this.classify, { limits: QUICKLY, samples: 1 })
-    this.counts = [counted]
     return keys.classes.map(({ match, recovery, keys: before }) => {
       const its = this.config.keys.find((each) => each.match === match)
       const here = counted.classes.find((each) => (each.class?.match ?? null) === match)?.keys ?? 0

@@ -9,6 +9,7 @@ import {
   Observable,
   repeat,
   retry,
+  take,
   tap,
   timer,
 } from 'rxjs'
@@ -28,8 +29,9 @@ import type { Inventory } from './inventory.js'
 
 /** How often Redis is asked about its persistence, in ms: one round trip. */
 const LOOK = 10_000
-/** How often the keys are counted at most, in ms. */
+/** How often the keys are counted at most, and as long as they have not been counted while all was whole, in ms. */
 const COUNT_LEAST = 30_000
+const COUNT_AGAIN = 500
 
 export interface KeepingContext {
   readonly config: Config
@@ -37,6 +39,8 @@ export interface KeepingContext {
   readonly server: string
   readonly inventory: Inventory
   readonly backups: Backups
+  /** True if everything that PostgreSQL gives back is known to be whole. */
+  readonly isWhole: () => boolean
   readonly conditions: Conditions
   readonly emit: Emit
   /** Everything that is emitted. */
@@ -51,11 +55,13 @@ export function keepLife(life: Life, context: KeepingContext): Observable<never>
   return merge(counts(life, context), risks(life, context), ratchets(life, context)).pipe(ignoreElements())
 }
 
-function counts({ probe }: Life, { config, inventory, ...context }: KeepingContext): Observable<void> {
+function counts({ probe }: Life, { config, inventory, isWhole, ...context }: KeepingContext): Observable<void> {
   const period = Math.max(COUNT_LEAST, config.watch.scrub)
-  return defer(() => abortable((signal) => inventory.count(probe, signal))).pipe(
+  const pause = (): Observable<number> =>
+    inventory.isBlank ? timer(COUNT_AGAIN, COUNT_AGAIN).pipe(filter(isWhole), take(1)) : timer(period)
+  return defer(() => abortable((signal) => inventory.count(probe, isWhole, signal))).pipe(
     patiently('inventory', period, context),
-    repeat({ delay: () => timer(period) }),
+    repeat({ delay: pause }),
   )
 }
 

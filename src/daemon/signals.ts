@@ -46,15 +46,17 @@ export async function enableSignals(life: Life, server: string, poll: number, co
   }
 }
 
+type WatchContext = Pick<LifeContext, 'guard' | 'datasets' | 'server' | 'config' | 'conditions'>
+
 /** Every observation of this life that can mean a loss. Errors if Redis stops answering. */
 export function watchSignals(
   life: Life,
-  { guard, server, config, conditions }: Pick<LifeContext, 'guard' | 'server' | 'config' | 'conditions'>,
+  { guard, datasets, server, config, conditions }: WatchContext,
 ): Observable<Suspicion> {
   const { poll } = config.watch
   const flushes = watchFlushes(life).pipe(map((at) => suspect('flush', 'all', at, at)))
   const ours = watchKeyEvents(life).pipe(
-    filter(({ key }) => guard.holdings.mustStand(key)),
+    filter((event) => isNews(event, guard, datasets)),
     share(),
   )
   const keys = ours.pipe(
@@ -79,6 +81,13 @@ export function watchSignals(
     }),
   )
   return merge(flushes, keys, polls)
+}
+
+/** False for keys of others, those that expired when they should, and events that any write to a key of this kind sends. */
+function isNews({ event, key }: KeyEvent, { holdings }: Guard, datasets: WatchContext['datasets']): boolean {
+  if (!holdings.mustStand(key)) return false
+  const name = holdings.ownerOf(key)?.dataset
+  return !datasets.find((dataset) => dataset.name === name)?.ordinaryEvents?.includes(event)
 }
 
 function suspicionOfEvents(events: readonly KeyEvent[], guard: Guard): Suspicion {

@@ -25,9 +25,15 @@ export function goneOf({ keys }: Pick<ClassCount, 'keys'>, asked: number, missin
   return asked === 0 ? undefined : Math.round((keys * missing) / asked)
 }
 
-/** True if nothing of a class is left of what there was: only then an old backup cannot bring back what was removed on purpose. */
-export function isWipedOut({ keys, gone }: ClassShare): boolean {
-  return keys > 0 && gone === keys
+/** What is gone of a class that counts as wiped out: its writers may have begun anew in the moment until it was noticed. */
+const WIPED_OUT = 0.9
+
+/**
+ * True if next to nothing of a class is left of what there was. Where more is left, an old backup would bring back what was removed
+ * on purpose.
+ */
+export function isWipedOut({ keys, gone }: Pick<ClassShare, 'keys' | 'gone'>): boolean {
+  return keys > 0 && gone !== undefined && gone >= WIPED_OUT * keys
 }
 
 /** What brings a class back, in a few words with the command; `newest` is the newest good backup. */

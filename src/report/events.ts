@@ -107,6 +107,14 @@ export type LogEvent =
   | { event: 'symbol_lost'; symbol: string }
   /** A look at some symbols, or all, is done. */
   | { event: 'surveyed'; symbols: number | 'all'; lacks: number; took_ms: number }
+  /** The keys were counted, those of Rekindle left out; `whole` if nothing was missing meanwhile, so that an alert can refer to it. */
+  | {
+      event: 'counted'
+      keys: number
+      exact: boolean
+      classes: { match: string | null; recovery: Recovery | null; keys: number }[]
+      whole: boolean
+    }
   /** What the folder of the backups holds, looked at now and then. */
   | {
       event: 'backups_seen'

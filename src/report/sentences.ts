@@ -24,6 +24,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   symbol_ready: 'debug',
   symbol_lost: 'debug',
   surveyed: 'debug',
+  counted: 'debug',
   backups_seen: 'debug',
   reloaded: 'info',
   reload_failed: 'error',
@@ -84,6 +85,8 @@ export function sentence(event: LogEvent): string {
       return `${event.symbol} is not whole`
     case 'surveyed':
       return `Looked at ${event.symbols} symbols: ${event.lacks} keys lack something`
+    case 'counted':
+      return `Redis holds ${event.keys} keys`
     case 'backups_seen':
       return `${event.count} backups, the newest of ${event.newest_taken_at ?? 'never'}`
     case 'reloaded':

@@ -19,7 +19,7 @@ describeLayouts('what an alert says of classes of keys', (layout) => {
     await redis.cli('SET', 'ratelimit:short', 5, 'PX', 50)
     const daemon = startDaemon(testConfig(redis.url, database.url, { layout, more: { keys } }))
     try {
-      await daemon.next('watching')
+      await daemon.next('counted', ({ whole }) => whole)
       await redis.cli('FLUSHALL')
       const { classes } = await daemon.next('data_loss')
       const byMatch = new Map(classes.map((each) => [each.match, each]))
@@ -43,7 +43,7 @@ describeLayouts('what an alert says of classes of keys', (layout) => {
     for (let i = 0; i < 100; i++) await redis.cli('SET', `sub:user:${i}`, 1)
     const daemon = startDaemon(testConfig(redis.url, database.url, { layout, more: { keys } }))
     try {
-      await daemon.next('watching')
+      await daemon.next('counted', ({ whole }) => whole)
       await redis.cli('FLUSHALL')
       const first = await daemon.next('data_loss')
       expect(first.classes.find(({ match }) => match === 'sub:user:*')).toMatchObject({ keys_gone: 100 })
@@ -62,7 +62,7 @@ describeLayouts('what an alert says of classes of keys', (layout) => {
     for (let i = 0; i < 50; i++) await redis.cli('SET', `sub:user:${i}`, 1)
     const daemon = startDaemon(testConfig(redis.url, database.url, { layout, more: { keys } }))
     try {
-      await daemon.next('watching')
+      await daemon.next('counted', ({ whole }) => whole)
       const key = await until(async () => ((await redis.cli('KEYS', 'indicator:*')) as string[])[0])
       await redis.cli('DEL', key)
       const { classes } = await daemon.next('data_loss')

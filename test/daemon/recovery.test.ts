@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { takeBackup } from '../../src/backup/take.js'
+import type { Config } from '../../src/config/schema.js'
+import { startDaemon, testConfig, useMarket } from '../support/daemon.js'
+import { describeLayouts, useRedis } from '../support/servers.js'
+
+const keys = [{ match: 'sub:user:*', recovery: 'backup', impact: 'users lose paid quota' }]
+
+describeLayouts('lost keys of the class backup', (layout) => {
+  const redis = useRedis({ args: ['--repl-diskless-sync-delay', '0'] })
+  const { database, install } = useMarket()
+  let dir = ''
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'rekindle-recovery-'))
+    await install()
+    await redis.cli('FLUSHALL')
+    for (let i = 0; i < 50; i++) await redis.cli('HSET', `sub:user:${i}`, 'plan', 'pro', 'left', i)
+    await redis.cli('PEXPIRE', 'sub:user:1', 3_600_000)
+  })
+  afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+  function config(auto: boolean): Config {
+    const more = { keys, backup: { dir }, recover: { auto } }
+    return testConfig(redis.url, database.url, { layout, more })
+  }
+
+  async function backUp(): Promise<void> {
+    await takeBackup({ config: config(false), signal: new AbortController().signal })
+  }
+
+  test('come back by themselves after an empty restart, with their time to live; what workers wrote meanwhile stays', async () => {
+    await backUp()
+    const daemon = startDaemon(config(true))
+    try {
+      await daemon.next('counted', ({ whole }) => whole)
+      await redis.kill()
+      await redis.start()
+      await redis.cli('HSET', 'sub:user:7', 'plan', 'new')
+      const { incident, classes } = await daemon.next('data_loss')
+      expect(classes.find(({ match }) => match === 'sub:user:*')?.comes_back).toContain('by itself')
+      const recovered = await daemon.next('keys_recovered')
+      expect(recovered).toMatchObject({ incident, keys: 49, kept: 1 })
+      expect(await redis.cli('HGETALL', 'sub:user:9')).toEqual(['plan', 'pro', 'left', '9'])
+      expect(await redis.cli('HGETALL', 'sub:user:7')).toEqual(['plan', 'new'])
+      const left = Number(await redis.cli('PTTL', 'sub:user:1'))
+      expect(left).toBeGreaterThan(3_000_000)
+      expect(left).toBeLessThanOrEqual(3_600_000)
+      expect(daemon.all('recover_failed')).toEqual([])
+    } finally {
+      daemon.stop()
+    }
+  })
+
+  test('come back after the daemon was started too late to see them go', async () => {
+    await backUp()
+    await redis.cli('FLUSHALL')
+    const daemon = startDaemon(config(true))
+    try {
+      await daemon.next('data_loss')
+      expect(await daemon.next('keys_recovered')).toMatchObject({ keys: 50, kept: 0 })
+    } finally {
+      daemon.stop()
+    }
+  })
+
+  test('stay away where a part of them is still there, as somebody may have removed the others', async () => {
+    await backUp()
+    const daemon = startDaemon(config(true))
+    try {
+      await daemon.next('counted', ({ whole }) => whole)
+      for (let i = 0; i < 30; i++) await redis.cli('DEL', `sub:user:${i}`)
+      await redis.cli('DEL', 'rekindle:epoch', ...((await redis.cli('KEYS', 'indicator:*')) as string[]))
+      await daemon.next('data_loss')
+      await daemon.next('healed')
+      expect(daemon.all('keys_recovered')).toEqual([])
+      expect(await redis.cli('EXISTS', 'sub:user:3')).toBe(0)
+    } finally {
+      daemon.stop()
+    }
+  })
+
+  test('are only spoken of unless the configuration says auto', async () => {
+    await backUp()
+    const daemon = startDaemon(config(false))
+    try {
+      await daemon.next('counted', ({ whole }) => whole)
+      await redis.cli('FLUSHALL')
+      const { classes } = await daemon.next('data_loss')
+      expect(classes[0]?.comes_back ?? '').toBeTruthy()
+      expect(classes.find(({ match }) => match === 'sub:user:*')?.comes_back).toContain("--match 'sub:user:*'")
+      await daemon.next('healed')
+      expect(daemon.all('keys_recovered')).toEqual([])
+    } finally {
+      daemon.stop()
+    }
+  })
+
+  test('without a backup: an alert that says so, and the heal goes on', async () => {
+    const daemon = startDaemon(config(true))
+    try {
+      await daemon.next('counted', ({ whole }) => whole)
+      await redis.kill()
+      await redis.start()
+      await daemon.next('data_loss')
+      expect(await daemon.next('recover_failed')).toMatchObject({ code: 'no_backup' })
+      await daemon.next('healed')
+    } finally {
+      daemon.stop()
+    }
+  })
+})
