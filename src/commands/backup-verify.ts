@@ -77,7 +77,7 @@ function report(drills: readonly Drill[], end?: Trouble): Answer {
 function say({ backup: { path }, proof, shares, remarks }: Drill): string[] {
   if (!proof.ok) return [`${path} is BAD.`]
   const { keys, took_ms, redis_version } = proof
-  const booted = `${count(keys, 'key')} were back after ${sayDuration(took_ms)} in redis-server ${redis_version}`
+  const booted = `redis-server ${redis_version} had its ${count(keys, 'key')} after ${sayDuration(took_ms)}`
   return [
     `${path} is proved: ${booted}.`,
     ...shares.map(

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream'
 import { Trouble } from '../errors.js'
 
 /**
- * Starts "$@" and ends it, whatever becomes of us: the kernel closes our end of standard input even when we are killed by SIGKILL.
+ * Starts "$@" at the first line of its input, and ends it, whatever becomes of us: the kernel closes our end of standard input even when we are killed by SIGKILL.
  * When the program is gone and nobody holds the line any more, its folder `$dir` goes, too.
  * Where memory runs out, this is what the kernel should take, rather than the Redis that is being rescued.
  */
@@ -13,6 +13,7 @@ trap '' INT HUP TERM
 dir=$1
 shift
 exec 3<&0 </dev/null
+read -r _ <&3 || { rm -rf "$dir"; exit 0; }
 "$@" 3<&- &
 server=$!
 exec >/dev/null 2>&1
@@ -28,8 +29,10 @@ exit $status`
 /** The log of a program is kept as far as this, in characters. */
 const LOG_LIMIT = 64_000
 
-/** A program that ends at the latest when this process does. */
+/** A program that ends at the latest when this process does, and its folder with it. */
 export interface Tethered {
+  /** Starts it; what its folder needs can be put there before. */
+  start(): void
   /** What it has printed, the end of it if it is long. */
   readonly log: string
   /** Resolves when it has ended, by itself or not. */
@@ -38,7 +41,7 @@ export interface Tethered {
   cut(): Promise<number>
 }
 
-/** Starts a program that dies with us and then leaves no folder behind. Rejects with a Trouble if that cannot be. */
+/** Makes ready to start a program that dies with us and then leaves no folder behind. Rejects with a Trouble if that cannot be. */
 export async function tether(dir: string, command: readonly string[]): Promise<Tethered> {
   // Nothing of our environment but what finding a program needs: it may hold the passwords of both servers.
   const { PATH = '', LD_LIBRARY_PATH } = process.env
@@ -62,6 +65,7 @@ export async function tether(dir: string, command: readonly string[]): Promise<T
     shell.once('error', (error) => reject(new Trouble('no_program', `/bin/sh: ${error.message}`, 'install it', false)))
   })
   return {
+    start: () => void line.write('\n'),
     get log() {
       return log
     },

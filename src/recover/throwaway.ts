@@ -80,12 +80,15 @@ async function boot(
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    if (source.kind === 'rdb') await symlink(path, join(folder, 'dump.rdb'))
-    const dir = source.kind === 'aof' && source.isBackup ? await copyFolder(path, join(folder, 'aof')) : path
-    const files = source.kind === 'rdb' ? ['--dir', folder, '--appendonly', 'no'] : await appendOnly(dir)
+    const copy = source.kind === 'aof' && source.isBackup ? join(folder, 'aof') : undefined
+    const files = source.kind === 'rdb' ? ['--dir', folder, '--appendonly', 'no'] : await appendOnly(path, copy ?? path)
     const modules = moduleFiles(source.modules, program).flatMap((file) => ['--loadmodule', file])
-    const startedAt = performance.now()
     server = await tether(folder, [program, ...settings(socket), ...files, ...modules])
+    if (source.kind === 'rdb') await symlink(path, join(folder, 'dump.rdb'))
+    // Sharing the blocks with the backup where the file system can; its own would be written to by the server.
+    if (copy) await cp(path, copy, { recursive: true, mode: constants.COPYFILE_FICLONE })
+    const startedAt = performance.now()
+    server.start()
     const version = await untilLoaded(server, socket, path, options)
     return { socket, version, took_ms: Math.round(performance.now() - startedAt), close }
   } catch (error) {
@@ -111,9 +114,9 @@ function settings(socket: string): string[] {
   return Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
 }
 
-/** The settings by which a server loads the append-only file of a folder, by the names that it has there. */
-async function appendOnly(dir: string): Promise<string[]> {
-  const { folder, name } = (await findAofPlace(dir)) ?? {}
+/** The settings by which a server loads, from `dir`, an append-only file by the names that it has at home. */
+async function appendOnly(home: string, dir: string): Promise<string[]> {
+  const { folder, name } = (await findAofPlace(home)) ?? {}
   const names = [...(folder ? ['--appenddirname', folder] : []), ...(name ? ['--appendfilename', name] : [])]
   return ['--dir', dir, '--appendonly', 'yes', ...names]
 }
@@ -128,12 +131,6 @@ async function findBase(dir: string): Promise<string | undefined> {
   const place = await findAofPlace(dir)
   const base = place && (await readAofFiles(place))?.files.find(({ type }) => type === 'base')
   return base && (await isSnapshot(base.path)) ? base.path : undefined
-}
-
-/** Sharing the blocks with the backup where the file system can; its own would be written to by the server. */
-async function copyFolder(from: string, to: string): Promise<string> {
-  await cp(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE })
-  return to
 }
 
 /** A folder that only we can enter, where the path of a socket is not too long. */
