@@ -4,6 +4,7 @@ import { parseInfo } from '../decide/info.js'
 import { Trouble } from '../errors.js'
 import { type AofPlace, readAofFiles } from '../recover/aof-files.js'
 import type { Reply } from '../redis/wire.js'
+import { folderTrouble } from './folder-trouble.js'
 
 /** Sends one command to the Redis that is guarded; rejects with its error. */
 export type Ask = (...args: (string | number)[]) => Promise<Reply>
@@ -91,7 +92,8 @@ async function findDoubt(
   const home = await readlink(`/proc/${before.get('process_id')}/cwd`).catch(() => undefined)
   if (home === dir) return undefined
   if (appendOnly) {
-    const bytes = (await readAofFiles(aof))?.files.reduce((sum, file) => sum + file.bytes, 0)
+    const files = (await readAofFiles(aof).catch((error) => Promise.reject(folderTrouble(error, dir))))?.files
+    const bytes = files?.reduce((sum, file) => sum + file.bytes, 0)
     const after = await again()
     const size = (fields: ReadonlyMap<string, string>): number => Number(fields.get('aof_current_size'))
     if (bytes === undefined) return 'there is no append-only file in it'

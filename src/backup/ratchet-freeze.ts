@@ -12,6 +12,7 @@ import {
   KEPT,
   type KeptDump,
   NOTE,
+  readFreeze,
   readKept,
   sweepKept,
   UNFINISHED,
@@ -65,11 +66,20 @@ export async function freezeDump(folder: DataFolder, dump: KeptDump, moment: Mom
   })
 }
 
+/** Says of a freeze that it was another database that was flushed, so that it takes no place from others. */
+export async function markForeign({ path }: Frozen): Promise<void> {
+  const freeze = await readFreeze(path)
+  if (freeze) await writeWhole(join(path, NOTE), JSON.stringify({ ...freeze.note, foreign: true }))
+}
+
 /** Removes freezes that are too many or too old, and what an undo has left behind that was killed. */
 export async function pruneFreezes(folder: DataFolder): Promise<void> {
   const { freezes } = await readKept(folder.dir)
-  const outdated = freezes.filter(({ at }, i) => i >= FREEZES || at < Date.now() - AGE)
-  await Promise.all(outdated.map(({ path }) => rm(path, { recursive: true, force: true })))
+  const ours = freezes.filter(({ note }) => !note.foreign).slice(FREEZES)
+  const foreign = freezes.filter(({ note }) => note.foreign).slice(1)
+  const old = freezes.filter(({ at }) => at < Date.now() - AGE)
+  const outdated = new Set([...ours, ...foreign, ...old])
+  await Promise.all([...outdated].map(({ path }) => rm(path, { recursive: true, force: true })))
   await sweepKept(folder.dir)
 }
 
@@ -82,7 +92,7 @@ async function addToNewest(folder: DataFolder, inodes: readonly number[], { at, 
 
 async function writeNote({ path, note }: Freeze, { at, why }: Moment): Promise<void> {
   const flushes = [...note.flushes, { at: new Date(at).toISOString(), why }].slice(-100)
-  await writeWhole(join(path, NOTE), JSON.stringify({ ...note, flushes }))
+  await writeWhole(join(path, NOTE), JSON.stringify({ ...note, flushes, foreign: false }))
 }
 
 async function make(
@@ -97,6 +107,7 @@ async function make(
     version: 1,
     kind,
     flushes: [{ at: new Date(at).toISOString(), why }],
+    foreign: false,
     run_id: runId ?? null,
     inodes,
     folder: aof.folder ?? null,

@@ -25,6 +25,8 @@ export interface FreezeNote {
   readonly kind: 'aof' | 'rdb'
   /** The flushes that these files help against: more than one where they were still the same files at the next. */
   readonly flushes: readonly { readonly at: string; readonly why: string }[]
+  /** True where the marks of Rekindle outlived it: it was another database that was flushed. */
+  readonly foreign: boolean
   readonly run_id: string | null
   /** Which files they are on the disk. */
   readonly inodes: readonly number[]
@@ -47,6 +49,7 @@ const note: z.ZodType<FreezeNote> = z.object({
   version: z.literal(1),
   kind: z.enum(['aof', 'rdb']),
   flushes: z.array(z.object({ at: z.iso.datetime(), why: z.string() })).min(1),
+  foreign: z.boolean(),
   run_id: z.string().nullable(),
   inodes: z.array(z.number()),
   folder: z.string().nullable(),
@@ -101,7 +104,8 @@ async function readDump(path: string): Promise<KeptDump | undefined> {
   return found && { path, at: found.mtimeMs, inode: found.ino, bytes: found.size }
 }
 
-async function readFreeze(path: string): Promise<Freeze | undefined> {
+/** What is kept of a flush in this folder; undefined if nothing is. */
+export async function readFreeze(path: string): Promise<Freeze | undefined> {
   try {
     const parsed = note.safeParse(JSON.parse(await readFile(join(path, NOTE), 'utf8')))
     const at = parsed.data?.flushes.at(-1)?.at

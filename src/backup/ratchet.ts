@@ -3,8 +3,9 @@ import { type FSWatcher, watch } from 'node:fs'
 import { chmod, link, lstat, mkdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Trouble } from '../errors.js'
+import { EPOCH } from '../redis/marks.js'
 import { type Ask, type DataFolder, findDataFolder } from './ratchet-folder.js'
-import { type Frozen, freezeAof, freezeDump, type Moment, pruneFreezes } from './ratchet-freeze.js'
+import { type Frozen, freezeAof, freezeDump, type Moment, markForeign, pruneFreezes } from './ratchet-freeze.js'
 import { dumpName, KEPT, type KeptDump, readKept, UNFINISHED } from './ratchet-kept.js'
 import { holdsKeys } from './ratchet-peek.js'
 import { endForgottenPause, withoutRewrites } from './ratchet-rewrites.js'
@@ -90,6 +91,8 @@ class OpenRatchet implements Ratchet {
         : await freezeNewestDump(folder, moment)
       if (!frozen) return
       this.options.onKept(frozen)
+      // The mark dies with our data, and a flush of another database looks the same from afar.
+      if ((await this.options.ask('EXISTS', EPOCH)) === 1) await markForeign(frozen)
       await pruneFreezes(folder)
     }
     this.freezing = this.freezing.then(() => this.attempt(freeze, folder.dir))

@@ -1,5 +1,7 @@
 import { open } from 'node:fs/promises'
+import { CorruptRdb, UnknownRdb } from '../backup/rdb-bytes.js'
 import { Trouble } from '../errors.js'
+import { preambleEnd } from './aof-preamble.js'
 import { type AofCommand, type AofEnd, type Reading, readAof } from './aof-reader.js'
 
 /** A flush of our database, as an append-only file tells of it. */
@@ -16,16 +18,17 @@ const MOST = 1_000
 /**
  * Finds every FLUSHALL, and every FLUSHDB of this database, in one file; oldest first, the newest thousand. One that found nothing to
  * flush, since nothing was written after the one before it, is left out. Memory stays flat, whatever the size of the file. Rejects
- * with a Trouble for a file that begins with a snapshot, with the error of the file system, or with the signal's reason.
+ * with a Trouble for a file that begins with a snapshot that cannot be read, with the error of the file system, or with the signal's
+ * reason.
  */
 export async function findFlushes(
   path: string,
   database: number,
   reading: Reading = {},
 ): Promise<{ flushes: Flush[] } & AofEnd> {
-  if (await isSnapshot(path)) throw withPreamble(path)
   const search = new Search(database)
-  const end = await readAof(path, search, reading)
+  const start = (await isSnapshot(path)) ? await endOfSnapshot(path, reading) : 0
+  const end = await readAof(path, search, { ...reading, start })
   return { flushes: search.flushes, ...end }
 }
 
@@ -37,6 +40,15 @@ export async function isSnapshot(path: string): Promise<boolean> {
     return bytesRead === 5 && /^(REDIS|VALKE)$/.test(buffer.toString('latin1'))
   } finally {
     await file.close()
+  }
+}
+
+async function endOfSnapshot(path: string, { signal }: Reading): Promise<number> {
+  try {
+    return await preambleEnd(path, signal)
+  } catch (error) {
+    if (error instanceof CorruptRdb || error instanceof UnknownRdb) throw withPreamble(path, error)
+    throw error
   }
 }
 
@@ -91,11 +103,12 @@ class Search {
   }
 }
 
-function withPreamble(path: string): Trouble {
+function withPreamble(path: string, error: Error): Trouble {
   return new Trouble(
     'bad_backup',
-    `${path}: a snapshot and commands in one file, which cannot be cut`,
-    'use Redis 7 or later, which keeps them apart, or bring keys back from a backup: rekindle recover',
+    `${path}: the snapshot that it begins with cannot be read: ${error.message}`,
+    'bring keys back from a backup: rekindle recover',
     false,
+    { cause: error },
   )
 }

@@ -26,8 +26,10 @@ const LONGEST_LINE = 4096
 const LONGEST_NAME = 8
 const KNOWN = new Set<string>(['select', 'multi', 'exec', 'flushall', 'flushdb'] satisfies AofCommand[])
 
-/** Told of every piece that was read. */
+/** How a file is read; told of every piece. */
 export interface Reading {
+  /** Where the commands begin; 0 unless said otherwise. */
+  readonly start?: number
   readonly signal?: AbortSignal
   readonly onProgress?: (bytes: number) => void
 }
@@ -36,13 +38,10 @@ export interface Reading {
  * Reads the commands of an append-only file in pieces: values are skipped, never held. Rejects with the error of the file system, or
  * with the signal's reason.
  */
-export async function readAof(
-  path: string,
-  visitor: AofVisitor,
-  { signal, onProgress }: Reading = {},
-): Promise<AofEnd> {
-  const scanner = new Scanner(visitor)
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+export async function readAof(path: string, visitor: AofVisitor, reading: Reading = {}): Promise<AofEnd> {
+  const { start = 0, signal, onProgress } = reading
+  const scanner = new Scanner(visitor, start)
+  for await (const chunk of createReadStream(path, { start, highWaterMark: 1 << 20 })) {
     signal?.throwIfAborted()
     if (!scanner.take(chunk as Buffer)) break
     onProgress?.((chunk as Buffer).length)
@@ -53,12 +52,11 @@ export async function readAof(
 class Scanner {
   /** What could not be read yet, since its end is missing; it begins `at` in the file. */
   private held: Buffer = Buffer.alloc(0)
-  private at = 0
   private position = 0
   /** Bytes of a value that are still to come and of no interest. */
   private skip = 0
   /** Where the last whole command ends. */
-  private end = 0
+  private end: number
   private damaged = false
   /** Of the command that is being read; `argumentsLeft` is 0 when all its lines have been seen, -1 between two commands. */
   private argumentsLeft = -1
@@ -67,7 +65,12 @@ class Scanner {
   private name: AofCommand = 'other'
   private database: number | undefined
 
-  constructor(private readonly visitor: AofVisitor) {}
+  constructor(
+    private readonly visitor: AofVisitor,
+    private at: number,
+  ) {
+    this.end = at
+  }
 
   /** Reads on; false as soon as the file is found damaged. */
   take(chunk: Buffer): boolean {

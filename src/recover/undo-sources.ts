@@ -6,7 +6,7 @@ import { type Freeze, frozenPlace, readKept } from '../backup/ratchet-kept.js'
 import { holdsKeys } from '../backup/ratchet-peek.js'
 import type { AofSource, SnapshotSource } from '../decide/undo.js'
 import type { Trouble } from '../errors.js'
-import { type Flush, findFlushes, isSnapshot } from './aof-cut.js'
+import { type Flush, findFlushes } from './aof-cut.js'
 import { type Aof, type AofFile, readAofFiles } from './aof-files.js'
 import type { Reading } from './aof-reader.js'
 import { readRdbHeader } from './rdb-header.js'
@@ -33,7 +33,7 @@ export interface UndoSources {
 }
 
 /** Reads the flushes of a file, and each file once, since the same may lie in several folders. */
-type Find = (file: AofFile, isAlone: boolean) => Promise<readonly Flush[]>
+type Find = (file: AofFile) => Promise<readonly Flush[]>
 
 /**
  * Finds everything that a moment before a flush of this database could be rebuilt from. The files of Redis are linked into `work` first,
@@ -110,16 +110,16 @@ async function withFlushes(
   find: Find,
 ): Promise<UndoAof> {
   const read: UndoAof['files'][number][] = []
-  for (const file of files) read.push({ ...file, flushes: await find(file, files.length === 1) })
+  for (const file of files) read.push({ ...file, flushes: await find(file) })
   return { kind: 'aof', files: read, name, flushedAt }
 }
 
 function finder(database: number, reading: Reading): Find {
   const known = new Map<number, readonly Flush[]>()
-  return async ({ path, type, inode }, isAlone) => {
-    // The base is a snapshot; where it is the only file, commands may follow, which is said if it comes to that.
-    const isBase = type === 'base' && !isAlone && (await isSnapshot(path))
-    const flushes = known.get(inode) ?? (isBase ? [] : (await findFlushes(path, database, reading)).flushes)
+  return async ({ path, inode }) => {
+    // A snapshot and nothing else; one that Redis 6 has begun may go on with commands.
+    const flushes =
+      known.get(inode) ?? (path.endsWith('.base.rdb') ? [] : (await findFlushes(path, database, reading)).flushes)
     known.set(inode, flushes)
     return flushes
   }

@@ -6,6 +6,7 @@ import { openRatchet, type Ratchet } from '../../src/backup/ratchet.js'
 import type { Ask } from '../../src/backup/ratchet-folder.js'
 import type { Frozen } from '../../src/backup/ratchet-freeze.js'
 import { readKept } from '../../src/backup/ratchet-kept.js'
+import { linkTrouble, noRoom } from '../../src/backup/ratchet-trouble.js'
 import type { Trouble } from '../../src/errors.js'
 import { readAofFiles } from '../../src/recover/aof-files.js'
 import { connectWire } from '../../src/redis/connect.js'
@@ -107,7 +108,7 @@ describe('snapshots', () => {
     const frozen = await until(() => kept.find(({ path }) => path.includes('flush-')))
     expect(await readFile(join(frozen.path, 'dump.rdb'))).toEqual(last)
     expect((await readKept(redis.dir)).dumps.length).toBeLessThanOrEqual(3)
-    expect((await readdir(join(redis.dir, 'rekindle-kept'))).filter((name) => name.startsWith('.'))).toEqual([])
+    await until(async () => (await readdir(join(redis.dir, 'rekindle-kept'))).every((name) => !name.startsWith('.')))
     expect(troubles).toEqual([])
   })
 
@@ -209,6 +210,25 @@ describe('the append-only file', () => {
     expect(freezes.map(({ note }) => note.flushes.map(({ why }) => why))).toEqual([['later 2'], ['later 1']])
   })
 
+  test('what is kept of flushes of another database takes no place from others', async () => {
+    await clear(redis.dir)
+    const { ratchet } = await watchOver(redis.url)
+    await ratchet.freeze('ours')
+    await redis.cli('SET', 'rekindle:epoch', 'it stands')
+    for (let i = 0; i < 3; i++) {
+      await redis.cli('SET', 'a', 'b')
+      await redis.cli('BGREWRITEAOF')
+      await rewritten()
+      await ratchet.freeze(`of another database ${i}`)
+    }
+    const { freezes } = await readKept(redis.dir)
+    expect(freezes.map(({ note }) => [note.foreign, note.flushes[0]?.why])).toEqual([
+      [true, 'of another database 2'],
+      [false, 'ours'],
+    ])
+    await redis.cli('DEL', 'rekindle:epoch')
+  })
+
   test('a freeze while one rewrite after the other is running is whole', async () => {
     const { ratchet } = await watchOver(redis.url)
     for (let i = 0; i < 10; i++) {
@@ -230,5 +250,16 @@ describe('the append-only file', () => {
     await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
     const { ask } = await watchOver(redis.url)
     await until(async () => String(await ask('CONFIG', 'GET', 'auto-aof-rewrite-percentage')).endsWith('70'))
+  })
+})
+
+test('what stands in the way of linking is told with what mends it', () => {
+  const met = (code: string) => linkTrouble(Object.assign(new Error(code), { code }), '/data/dump.rdb')
+  expect(met('EPERM')).toMatchObject({ code: 'bad_folder', hint: expect.stringContaining('as the user of Redis') })
+  expect(met('EXDEV')).toMatchObject({ code: 'bad_folder', message: expect.stringContaining('another file system') })
+  expect(met('ENOSPC')).toMatchObject({ code: 'no_space' })
+  expect(noRoom('/data/dump.rdb', 5 << 20)).toMatchObject({
+    code: 'no_space',
+    message: expect.stringContaining('5 MiB'),
   })
 })

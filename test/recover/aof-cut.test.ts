@@ -9,6 +9,7 @@ import { findFlushes } from '../../src/recover/aof-cut.js'
 import { formatAofManifest, parseAofManifest, readAofFiles } from '../../src/recover/aof-files.js'
 import { encode } from '../../src/redis/wire.js'
 import { useRedis } from '../support/servers.js'
+import { fillWithEverything } from './things.js'
 
 let folder: string
 beforeAll(async () => {
@@ -120,7 +121,7 @@ describe('flushes in a file', () => {
     await rm(path)
   })
 
-  test('a file with a snapshot in it is refused in plain words', async () => {
+  test('a snapshot that cannot be read is told in plain words', async () => {
     const { path } = await write('REDIS0010 and so on')
     await expect(findFlushes(path, 0)).rejects.toMatchObject({ code: 'bad_backup', hint: /rekindle recover/ })
   })
@@ -140,6 +141,26 @@ test('names in a manifest may be quoted; history is left out', () => {
   expect(parseAofManifest(formatAofManifest(files.map((file) => ({ ...file, path: file.file }) as never)))).toEqual(
     files,
   )
+})
+
+describe('a snapshot and commands in one file, as Redis 6 writes it', () => {
+  const redis = useRedis()
+
+  test('flushes are found behind it, whatever it holds', async () => {
+    await fillWithEverything(redis)
+    await redis.cli('FUNCTION', 'LOAD', "#!lua name=lib\nredis.register_function('f', function() return 1 end)")
+    await redis.cli('EVAL', "redis.call('SELECT', 7) redis.call('SET', 'x', 'FLUSHALL')", 0)
+    await redis.cli('SAVE')
+    const snapshot = await readFile(join(redis.dir, 'dump.rdb'))
+    const path = join(folder, 'appendonly.aof')
+    await writeFile(path, Buffer.concat([snapshot, encode('SET', 'a', '1'), encode('FLUSHALL')]))
+    const offset = snapshot.length + encode('SET', 'a', '1').length
+    expect(await findFlushes(path, 0)).toMatchObject({ flushes: [{ offset }], rest: 'nothing' })
+    await writeFile(path, snapshot)
+    expect(await findFlushes(path, 0)).toMatchObject({ flushes: [], end: snapshot.length, rest: 'nothing' })
+    await truncate(path, snapshot.length - 1)
+    await expect(findFlushes(path, 0)).rejects.toMatchObject({ code: 'bad_backup' })
+  })
 })
 
 describe('what Redis itself writes', () => {

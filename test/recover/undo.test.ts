@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
@@ -8,7 +8,7 @@ import { classifier } from '../../src/decide/classes.js'
 import type { Trouble } from '../../src/errors.js'
 import { type Undone, type UndoOptions, undoFlush } from '../../src/recover/undo.js'
 import { connectWire } from '../../src/redis/connect.js'
-import { ask } from '../../src/redis/wire.js'
+import { ask, encode } from '../../src/redis/wire.js'
 import { until } from '../support/servers.js'
 import { connect } from './connections.js'
 import { BINARY, everythingIn, fillWithEverything } from './things.js'
@@ -229,6 +229,23 @@ describe('with an append-only file', () => {
     await rm(join(redis.dir, 'appendonlydir'), { recursive: true })
     await redis.cli('SET', 'a', 'b')
     await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
+  })
+})
+
+describe('with the single file of Redis 6', () => {
+  test.each(['with', 'without'])('%s a snapshot at its beginning, taken over by Redis 7', async (how) => {
+    await start(['--appendonly', 'no'])
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('SAVE')
+    const snapshot = how === 'with' ? await readFile(join(redis.dir, 'dump.rdb')) : encode('SET', 'sub:1', 'x')
+    await redis.kill('SIGTERM')
+    await rm(join(redis.dir, 'dump.rdb'))
+    const commands = [snapshot, encode('SET', 'sub:2', 'y'), encode('FLUSHALL'), encode('SET', 'sub:3', 'z')]
+    await writeFile(join(redis.dir, 'appendonly.aof'), Buffer.concat(commands))
+    await redis.start(AOF)
+    expect(await keys()).toEqual(['sub:3'])
+    expect((await undo()).copied.copied).toBe(2)
+    expect(await keys()).toEqual(['sub:1', 'sub:2', 'sub:3'])
   })
 })
 
