@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cron } from 'croner'
 import { concatMap, defer, EMPTY, ignoreElements, map, merge, Observable, repeat, timer } from 'rxjs'
-import { runAfter } from '../backup/after.js'
-import { pruneBackups } from '../backup/prune.js'
+import { backUp } from '../backup/round.js'
 import { type Backup, readShelf } from '../backup/shelf.js'
-import { takeBackup } from '../backup/take.js'
 import type { Config } from '../config/schema.js'
 import { isBackupMissed, isDrillDue } from '../decide/backup-plan.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
@@ -39,19 +37,21 @@ export class Backups {
 
   constructor(private readonly context: BackupsContext) {}
 
-  /** Looks at the folder now and then; with a schedule, takes backups and proves them. Never emits, never errors. */
-  watch(): Observable<never> {
+  /** Looks at the folder every `period` ms; with a schedule, takes backups and proves them. Never emits, never errors. */
+  watch(period = LOOK): Observable<never> {
     const { schedule, drill: drills } = this.context.config.backup
-    const looks = defer(() => this.look()).pipe(repeat({ delay: () => timer(LOOK) }))
+    const looks = defer(() => this.look()).pipe(repeat({ delay: () => timer(period) }))
     const jobs =
-      schedule === undefined ? EMPTY : merge(this.dues(schedule), drills ? this.drillTimes(drills.every) : EMPTY)
+      schedule === undefined
+        ? EMPTY
+        : merge(this.dues(schedule, period), drills ? this.drillTimes(drills.every, period) : EMPTY)
     // One after the other: each may need much memory or disk.
     const work = jobs.pipe(concatMap((job) => abortable(job)))
     return merge(looks, work).pipe(ignoreElements())
   }
 
   /** A backup each time one is due, and at once where the last one was missed. */
-  private dues(schedule: string): Observable<(signal: AbortSignal) => Promise<void>> {
+  private dues(schedule: string, period: number): Observable<(signal: AbortSignal) => Promise<void>> {
     const times = new Observable<void>((out) => {
       const cron = new Cron(schedule, () => out.next())
       return () => cron.stop()
@@ -62,11 +62,11 @@ export class Backups {
       const lastDue = new Cron(schedule, { paused: true }).previousRuns(1)[0]?.getTime()
       if (isBackupMissed(newest && Date.parse(newest.manifest.taken_at), lastDue)) await this.backUp(signal)
     }
-    return merge(timer(LOOK).pipe(map(() => late)), onTime)
+    return merge(timer(period).pipe(map(() => late)), onTime)
   }
 
-  private drillTimes(every: number): Observable<(signal: AbortSignal) => Promise<void>> {
-    return timer(LOOK, LOOK).pipe(
+  private drillTimes(every: number, period: number): Observable<(signal: AbortSignal) => Promise<void>> {
+    return timer(period, period).pipe(
       map(() => async (signal) => {
         const backups = await this.shelf()
         const provedAt = backups.map(({ manifest: { proof } }) => (proof ? Date.parse(proof.at) : undefined))
@@ -88,24 +88,22 @@ export class Backups {
 
   private async takeOne(signal: AbortSignal): Promise<void> {
     const { config, emit } = this.context
-    const { after, dir, keep } = config.backup
-    const { backup, warnings } = await takeBackup({ config, signal })
-    const removed: string[] = []
-    await this.attempt('after', signal, () => runAfter(after, backup, { signal }))
-    await this.attempt('prune', signal, async () => {
-      for (const { path } of (await pruneBackups({ dir, keep })).removed) removed.push(path)
-    })
-    const { bytes, keys, took_ms, checked } = backup.manifest
-    emit({
-      event: 'backup',
-      file: backup.path,
-      bytes,
-      keys: keys?.total,
-      took_ms,
-      checked,
-      removed,
-      warnings: [...warnings],
-    })
+    const { taken, removed, troubles } = await backUp({ config, signal })
+    for (const trouble of troubles) this.fail(trouble.code === 'command_failed' ? 'after' : 'take', trouble)
+    for (const [i, { backup, warnings }] of taken.entries()) {
+      const { bytes, keys, took_ms, checked } = backup.manifest
+      const gone = i === 0 ? removed.map(({ path }) => path) : []
+      emit({
+        event: 'backup',
+        file: backup.path,
+        bytes,
+        keys: keys?.total,
+        took_ms,
+        checked,
+        removed: gone,
+        warnings: [...warnings],
+      })
+    }
   }
 
   /** Boots a backup and says what came of it. */
@@ -149,11 +147,14 @@ export class Backups {
       await act()
       return undefined
     } catch (error) {
-      if (signal.aborted) return undefined
-      const { code, message, hint } = troubleOf(error)
-      this.context.emit({ event: 'backup_failed', stage, code, reason: message, hint })
-      return troubleOf(error)
+      return signal.aborted ? undefined : this.fail(stage, troubleOf(error))
     }
+  }
+
+  private fail(stage: Stage, trouble: Trouble): Trouble {
+    const { code, message, hint } = trouble
+    this.context.emit({ event: 'backup_failed', stage, code, reason: message, hint })
+    return trouble
   }
 }
 

@@ -147,7 +147,7 @@ export type LogEvent =
   /** A backup could not be taken, checked, copied away by the user's command, or proved; earlier ones are untouched. */
   | {
       event: 'backup_failed'
-      stage: 'take' | 'after' | 'prune' | 'drill'
+      stage: 'take' | 'after' | 'drill'
       code: string
       reason: string
       hint: string
