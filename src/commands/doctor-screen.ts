@@ -78,7 +78,12 @@ function sayHow({ class: its, from, backup, keys }: Fate, at: number): string {
   }
   if (from !== 'backup' || !backup) return impact === undefined || from === 'postgres' ? '' : `until then: ${impact}`
   const proved = backup.provedAt === undefined ? 'never proved' : `proved ${saySpan(at - backup.provedAt)} ago`
-  const held = backup.keys < keys ? `, ${backup.keys.toLocaleString('en-US')} of them` : ''
+  const held =
+    backup.keys === undefined
+      ? ' (it may hold them)'
+      : backup.keys < keys
+        ? `, ${backup.keys.toLocaleString('en-US')} of them`
+        : ''
   const unsaid = its ? '' : '; nobody has said what they are'
   return `${saySpan(at - backup.takenAt)} old${held}, ${proved}${unsaid}`
 }

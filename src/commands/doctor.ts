@@ -21,6 +21,7 @@ const WIDTH = { pipe: 80, least: 60, most: 100 }
 /** Says what of Redis would come back, and what stands in the way. Needs no PostgreSQL. Rejects with a Trouble. */
 export function doctor(config: Config, { timeout }: DoctorOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
+    const startedAt = Date.now()
     const diagnosis = await insistOnRedis(session.patience, config.redis.url, () => look(session))
     const { stdout, env } = process
     const columns = stdout.isTTY ? stdout.columns || WIDTH.pipe : WIDTH.pipe
@@ -31,7 +32,7 @@ export function doctor(config: Config, { timeout }: DoctorOptions): Promise<Answ
     return {
       ok: diagnosis.risks.every(({ severity }) => severity === 'note'),
       lines: showDiagnosis(diagnosis, session.server, screen),
-      data: tellDiagnosis(diagnosis, session.server),
+      data: { ...tellDiagnosis(diagnosis, session.server), took_ms: Date.now() - startedAt },
       troubles: [],
     }
   })
@@ -100,7 +101,7 @@ function tellFate({ class: its, keys, exact, bytes, from, backup }: Fate): objec
       ? {
           taken_at: new Date(backup.takenAt).toISOString(),
           proved_at: backup.provedAt === undefined ? null : new Date(backup.provedAt).toISOString(),
-          keys: backup.keys,
+          keys: backup.keys ?? null,
         }
       : null,
   }

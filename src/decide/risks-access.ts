@@ -15,7 +15,7 @@ export function* accessRisks({ server, stake, access }: RiskFacts): Generator<Ri
       code: 'flush_open',
       severity: keysAtStake(stake) > 0 ? 'risk' : 'note',
       message: `FLUSHALL and FLUSHDB are open to ${flushers.length === users.length ? who : 'anybody, as the user default'}.`,
-      mend: `${flushers.length === 1 ? `ACL SETUSER ${flushers[0]}` : 'for each of them: ACL SETUSER <user>'} -flushall -flushdb, then ${toKeep(server)}`,
+      mend: `${flushers.length === 1 ? `ACL SETUSER ${flushers[0]}` : 'for each that need not: ACL SETUSER <user>'} -flushall -flushdb, then ${toKeep(server)}`,
     }
   }
   if (!open) return

@@ -51,7 +51,7 @@ function* spaceRisks({ server, stake, host }: RiskFacts, standing: ReadonlySet<s
       code: 'maxmemory_near',
       severity: 'risk',
       message: `${saySize(usedMemory)} of the ${saySize(maxMemory)} of maxmemory are used: when it is full, Redis ${then}.`,
-      mend: `${setting(server, 'maxmemory', `<more than ${maxMemory}>`)}, or free memory`,
+      mend: `free memory; or, if the machine has room, ${setting(server, 'maxmemory', String(Math.ceil(maxMemory * 1.25)))}`,
     }
   }
   const ceiling = Math.min(host?.limit ?? Number.POSITIVE_INFINITY, server.totalMemory || Number.POSITIVE_INFINITY)
@@ -61,7 +61,7 @@ function* spaceRisks({ server, stake, host }: RiskFacts, standing: ReadonlySet<s
     code: 'maxmemory_none',
     severity: 'risk',
     message: `No maxmemory is set and Redis takes ${saySize(rss)} of ${saySize(ceiling)}: the kernel may end it.`,
-    mend: setting(server, 'maxmemory', String(Math.floor(ceiling * CROWDED.goes))),
+    mend: `free memory or add some; then ${setting(server, 'maxmemory', String(Math.floor(ceiling * CROWDED.goes)))}`,
   }
 }
 

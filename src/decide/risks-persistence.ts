@@ -87,8 +87,8 @@ function* aofSync(server: ServerState): Generator<Risk> {
 function* snapshotFailed(server: ServerState, matters: boolean): Generator<Risk> {
   const { rdbStatus, savePoints, stopsWrites } = server
   if (rdbStatus === undefined || rdbStatus === 'ok') return
-  const refuses = stopsWrites !== false && savePoints !== ''
-  if (!matters && !refuses) return
+  if (!matters && (stopsWrites === false || savePoints === '')) return
+  const refuses = stopsWrites && savePoints
   yield {
     code: 'rdb_failed',
     severity: 'risk',

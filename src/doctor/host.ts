@@ -21,13 +21,16 @@ export async function readHost(
   const pid = await findProcess(info)
   if (pid === undefined) return undefined
   const rss = Number(info.get('used_memory_rss') || Number.NaN)
-  const [overcommit, free, group, mountinfo, path] = await Promise.all([
+  const [overcommit, free, group, mountinfo, own, path] = await Promise.all([
     read('/proc/sys/vm/overcommit_memory'),
     read('/proc/meminfo'),
     readLimit(pid),
     read(`/proc/${pid}/mountinfo`),
+    read('/proc/self/mountinfo'),
     dir === undefined ? undefined : realPath(pid, dir),
   ])
+  // Another user's process lets nobody through its root; where it sees the mounts that we see, its paths are ours.
+  const outside = path !== undefined && mountinfo === own ? [path] : []
   const available = Number(/^MemAvailable:\s+(\d+) kB/m.exec(free)?.[1] ?? Number.NaN) * 1_024
   const left = group === undefined || Number.isNaN(rss) ? available : Math.min(available, Math.max(0, group - rss))
   return {
@@ -35,7 +38,7 @@ export async function readHost(
     available: Number.isNaN(left) ? undefined : left,
     limit: group,
     mount: path === undefined ? undefined : mountOf(mountinfo, path),
-    sharesDisk: path === undefined ? undefined : await shareDisk(`/proc/${pid}/root${path}`, backups),
+    sharesDisk: path === undefined ? undefined : await shareDisk([`/proc/${pid}/root${path}`, ...outside], backups),
   }
 }
 
@@ -94,13 +97,16 @@ async function readLimit(pid: number): Promise<number | undefined> {
   return limits.length > 0 ? Math.min(...limits) : undefined
 }
 
-async function shareDisk(data: string, backups: string): Promise<boolean | undefined> {
-  try {
-    const [a, b] = await Promise.all([stat(data), stat(backups)])
-    return a.dev === b.dev
-  } catch {
-    return undefined
-  }
+/** Whether two folders lie on one file system; the first that can be seen of `data` counts. */
+async function shareDisk(data: readonly string[], backups: string): Promise<boolean | undefined> {
+  const device = (path: string): Promise<number | undefined> =>
+    stat(path).then(
+      ({ dev }) => dev,
+      () => undefined,
+    )
+  const [theirs, ...ours] = await Promise.all([backups, ...data].map(device))
+  const its = ours.find((each) => each !== undefined)
+  return theirs === undefined || its === undefined ? undefined : theirs === its
 }
 
 async function read(path: string): Promise<string> {

@@ -2,6 +2,14 @@ import type { Backup } from '../backup/shelf.js'
 import type { KeyClass, Recovery } from '../model.js'
 import type { Census, SizedClass } from './census.js'
 
+export interface HoldingBackup {
+  /** In epoch ms. */
+  readonly takenAt: number
+  readonly provedAt: number | undefined
+  /** How many keys of the class it holds; undefined where its manifest does not say. */
+  readonly keys: number | undefined
+}
+
 /** What would become of the keys of one class if Redis lost everything now. */
 export interface Fate {
   /** Undefined: the keys of no class. */
@@ -11,9 +19,7 @@ export interface Fate {
   readonly bytes: number | undefined
   readonly from: Recovery | 'nothing'
   /** Of the newest good backup, where that is what brings them back. */
-  readonly backup:
-    | { readonly takenAt: number; readonly provedAt: number | undefined; readonly keys: number }
-    | undefined
+  readonly backup: HoldingBackup | undefined
 }
 
 /** Ordered by how much there is to worry about. */
@@ -29,13 +35,14 @@ function fateOf({ class: its, keys, exact, bytes }: SizedClass, newest: Backup |
   const fate = { class: its, keys, exact, bytes }
   if (its && its.recovery !== 'backup') return { ...fate, from: its.recovery, backup: undefined }
   const held = newest && heldBy(newest, its)
-  if (!newest || !held) return { ...fate, from: 'nothing', backup: undefined }
+  if (!newest || held === 0) return { ...fate, from: 'nothing', backup: undefined }
   const { taken_at, proof } = newest.manifest
   const provedAt = proof?.ok ? Date.parse(proof.at) : undefined
   return { ...fate, from: 'backup', backup: { takenAt: Date.parse(taken_at), provedAt, keys: held } }
 }
 
-/** How many keys of a class a backup holds, by its manifest. */
-function heldBy({ manifest: { keys } }: Backup, its: KeyClass | undefined): number {
-  return keys?.classes.find(({ match }) => match === (its?.match ?? null))?.keys ?? 0
+/** How many keys of a class a backup holds; a manifest does not know classes that were named after it was written. */
+function heldBy({ manifest: { keys } }: Backup, its: KeyClass | undefined): number | undefined {
+  if (keys?.total === 0) return 0
+  return keys?.classes.find(({ match }) => match === (its?.match ?? null))?.keys
 }

@@ -102,6 +102,7 @@ const CASES: [string, Story, string[]][] = [
   ['appendfsync no', { server: { appendfsync: 'no' } }, ['aof_fsync_no']],
   ['appendfsync pauses', { server: { pausesFsync: true } }, ['(aof_fsync_paused)']],
   ['a snapshot failed', { server: { rdbStatus: 'err' } }, ['rdb_failed']],
+  ['a snapshot failed, whatever that means', { server: { rdbStatus: 'err', savePoints: undefined } }, ['rdb_failed']],
   ['a failed snapshot stops no writes', { server: { stopsWrites: false } }, ['(stop_writes_off)']],
   ['a write of the AOF failed', { server: { aofWriteStatus: 'err' } }, ['aof_write_failed']],
   ['a rewrite failed', { server: { aofRewriteStatus: 'err' } }, ['aof_rewrite_failed']],

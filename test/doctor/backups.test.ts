@@ -145,8 +145,24 @@ describe('fatesOf', () => {
     ])
   })
 
+  it('does not know what a backup holds of classes that were named later, or that it could not count', async () => {
+    await put('a.rdb', 6, { keys: null })
+    const fates = fatesOf({ classes: classes.slice(2, 3) }, (await read()).newest, 0)
+    expect(fates[0]).toMatchObject({ from: 'backup', backup: { keys: undefined, provedAt: undefined } })
+    await put('b.rdb', 5)
+    const later = fatesOf({ classes: classes.slice(3, 4) }, (await read()).newest, 0)
+    expect(later[0]).toMatchObject({ from: 'backup', backup: { keys: undefined } })
+  })
+
   it('takes a backup for those classes that it holds', async () => {
-    await put('a.rdb', 6, { proof: proof(2, true) })
+    const none = { keys: 0, expiring: 0 }
+    const held = [
+      { match: 'sub:user:*', recovery: 'backup' as const, keys: 90, expiring: 0 },
+      { match: 'jwt:*', recovery: 'backup' as const, ...none },
+      { match: null, recovery: null, ...none },
+    ]
+    const keys = { total: 90, expiring: 0, databases: { '0': 90 }, classes: held }
+    await put('a.rdb', 6, { proof: proof(2, true), keys })
     const { newest } = await read()
     const fates = fatesOf({ classes }, newest, 0)
     expect(told(fates)).toEqual([

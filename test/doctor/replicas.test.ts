@@ -36,6 +36,15 @@ describeOwnServers('replicas', () => {
     expect((await codesOf(replica.url)).filter(isReplication)).toEqual(['(is_replica)'])
   })
 
+  it('hold keys that an empty master is about to take', async () => {
+    await replica.cli('CONFIG', 'SET', 'replica-read-only', 'no')
+    await master.cli('FLUSHALL')
+    await until(async () => (await replica.cli('DBSIZE')) === 0)
+    await replica.cli('SET', 'sub:user:2', 1)
+    expect((await codesOf(master.url)).filter(isReplication)).toEqual(['empty_master', '(master_could_wipe)'])
+    await master.cli('SET', 'sub:user:1', 1)
+  })
+
   it('that do not answer could not be checked', async () => {
     replica.pause()
     const { risks, unchecked } = await examined(master.url)
