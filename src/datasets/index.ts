@@ -1,14 +1,15 @@
 import type { Config } from '../config/schema.js'
 import type { Dataset } from './dataset.js'
 import { indicatorsDataset } from './indicators.js'
+import { rowsDataset } from './rows.js'
 import { seriesDataset } from './series.js'
 import { sortedSetDataset } from './sortedset.js'
 
 /**
- * The datasets that the configuration asks for, in the order in which they heal: the first timeframe and the indicators before the
- * longer timeframes, since a worker can trade on those while the rest comes.
+ * The datasets that the configuration asks for, in the order in which they heal: the first timeframe, the indicators and the rows
+ * before the longer timeframes, since a worker can trade on those while the rest comes.
  */
-export function datasetsOf({ candles, indicators }: Config): Dataset[] {
+export function datasetsOf({ candles, indicators, rows }: Config): Dataset[] {
   const datasets: Dataset[] = []
   if (candles) {
     const candleDataset = candles.layout === 'timeseries' ? seriesDataset : sortedSetDataset
@@ -17,5 +18,6 @@ export function datasetsOf({ candles, indicators }: Config): Dataset[] {
     })
   }
   if (indicators) datasets.push(indicatorsDataset(indicators, 1))
+  for (const [name, config] of Object.entries(rows)) datasets.push(rowsDataset(name, config, 1))
   return datasets.sort((a, b) => a.rank - b.rank)
 }

@@ -23,8 +23,7 @@ export async function missingKeys(redis: Wire, keys: readonly string[]): Promise
     redis,
     unclear.map((key) => encode('EXISTS', key)),
   )
-  missing.push(...unclear.filter((_, i) => countOf(each[i]) === 0))
-  return missing
+  return [...missing, ...unclear.filter((_, i) => countOf(each[i]) === 0)]
 }
 
 /** Every key of some symbols that stood and no longer does, by symbol: what a flush or an empty restart took. */

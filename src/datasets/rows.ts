@@ -1,0 +1,83 @@
+import type { RowsConfig } from '../config/rows.js'
+import { NOTHING, type Tally } from '../model.js'
+import { asideCommand } from '../redis/aside.js'
+import { exchange, type Wire } from '../redis/wire.js'
+import { chunksOf } from './chunks.js'
+import type { Dataset, Finding } from './dataset.js'
+import { lookAtHashes, putHashes } from './rows-hash.js'
+import { RowsReader, type RowWanted } from './rows-reading.js'
+import { chosenBy, fingerprintSql } from './rows-sql.js'
+import { lookAtTexts, putTexts } from './rows-text.js'
+import { countWritten } from './written.js'
+
+export interface RowFinding extends Finding<RowWanted> {
+  readonly repair?: Repair
+}
+
+/** What must be written to a key that is not whole. */
+export interface Repair {
+  /** By field, or under '' for a text: what was seen there, undefined for nothing. Only what must be written. */
+  readonly changes: ReadonlyMap<string, string | undefined>
+  /** The moment of expiry that was seen, -1 for none; only where another is wanted of a key that stands. */
+  readonly expires?: number
+}
+
+/** Keys, and about so many characters of what they must hold, in one round trip. */
+const TRIP = { count: 500, size: 4_000_000 }
+
+/** Any table or query: each of its rows is one key, a hash, a string or JSON text. */
+export function rowsDataset(name: string, config: RowsConfig, rank: number): Dataset<RowWanted, RowFinding> {
+  const dataset = `rows.${name}`
+  const isHash = config.type === 'hash'
+  const reader = new RowsReader(name, config, dataset)
+  return {
+    name: dataset,
+    rank,
+    ...(config.symbol === undefined && { lane: dataset }),
+    // SET gives a string, and so takes nothing away from one; that the value is another is found by the scrub.
+    ...(!isHash && { ordinaryEvents: ['set', 'overwritten'] }),
+    polling: {
+      isOnward: false,
+      async fingerprints(db) {
+        const rows = await db.query<{ symbol: string | null; fingerprint: string }>(
+          fingerprintSql(config),
+          [],
+          chosenBy(name, config),
+        )
+        return rows.flatMap(({ symbol, fingerprint }) =>
+          symbol === null && config.symbol !== undefined ? [] : [{ symbol: symbol ?? dataset, fingerprint }],
+        )
+      },
+    },
+    read: (db, symbols, options) => reader.read(db, symbols, options),
+    async compare(redis, wanted) {
+      const look = isHash ? lookAtHashes : lookAtTexts
+      const findings: RowFinding[] = []
+      for (const chunk of chunksOf(wanted, TRIP, ({ body }) => body.length))
+        findings.push(...(await look(redis, dataset, chunk, config)))
+      return findings
+    },
+    async write(redis, findings, replace): Promise<Tally> {
+      let tally = NOTHING
+      const lacking = findings.filter(({ lack }) => lack !== undefined)
+      for (const chunk of chunksOf(lacking, TRIP, ({ wanted }) => wanted.body.length)) {
+        const { written, superseded } = await writeChunk(redis, chunk, isHash, replace)
+        tally = { ...tally, fields: tally.fields + written, superseded: tally.superseded + superseded }
+      }
+      return { ...tally, keys: lacking.length }
+    },
+  }
+}
+
+async function writeChunk(
+  redis: Wire,
+  findings: readonly RowFinding[],
+  isHash: boolean,
+  replace: boolean,
+): Promise<{ written: number; superseded: number }> {
+  const aside = findings.flatMap(({ wanted, lack }) =>
+    lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, isHash ? 'hash' : 'string')] : [],
+  )
+  const put = isHash ? putHashes(findings, replace) : putTexts(findings, replace)
+  return countWritten(await exchange(redis, [...aside, ...put]))
+}
