@@ -1,0 +1,242 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type RunningRedis, startRedis } from '../../lab/redis.js'
+import { AT_ONCE, makeSlow, manifestOf } from '../backup/support.js'
+import { describeOwnServers } from '../support/processes.js'
+import { until } from '../support/until.js'
+import { rekindle, rekindleJson, startRekindle, writeConfig } from './rekindle.js'
+
+const folders: string[] = []
+afterAll(() => {
+  for (const dir of folders) rmSync(dir, { recursive: true, force: true })
+})
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'rekindle-backup-'))
+  folders.push(made)
+  return made
+}
+
+const namesIn = (dir: string): string[] => readdirSync(dir).sort()
+
+/** No PostgreSQL is at hand. */
+const env = (redis: Pick<RunningRedis, 'url'>, dir: string, backup: object = {}): Record<string, string> => ({
+  REDIS_URL: redis.url,
+  DATABASE_URL: 'postgres://me:hush@127.0.0.1:1/nowhere',
+  REKINDLE_CONFIG: writeConfig(
+    { keys: [{ match: 'sub:*', recovery: 'backup' }], backup: { dir, ...backup } },
+    `${Math.random()}.yaml`,
+  ),
+})
+
+describeOwnServers('rekindle backup', () => {
+  it('takes a backup, lists it, and needs no PostgreSQL', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const dir = join(folder(), 'backups')
+    await redis.cli('MSET', 'sub:1', 'a', 'sub:2', 'b', 'other', 'c')
+    const taken = await rekindle(['backup'], env(redis, dir))
+    expect(taken).toMatchObject({ status: 0, stderr: '' })
+    expect(taken.stdout).toMatch(
+      /^Backed up 3 keys \(\d+ B, checked\) in [\d.]+ m?s: .*\/backups\/redis-\d{8}T\d{9}Z\.rdb\n$/,
+    )
+    const { status, answer } = await rekindleJson(['backup', 'now'], env(redis, dir))
+    expect(status).toBe(0)
+    expect(answer).toMatchObject({
+      ok: true,
+      warnings: [],
+      removed: [],
+      backups: [{ kind: 'rdb', checked: 'ok', keys: { total: 3 }, path: expect.stringContaining(dir) }],
+    })
+    const list = await rekindle(['backup', 'list'], env(redis, dir))
+    expect(list.stdout.split('\n')[0]).toMatch(/^TAKEN +AGE +SIZE +KEYS +ONLY HERE +CHECKED +PROVED +FILE$/)
+    expect(list.stdout.split('\n')[1]).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ s +\d+ B +3 +2 +yes +never +redis-\w+\.rdb$/,
+    )
+    const all = await rekindleJson(['backup', 'list'], env(redis, dir))
+    expect(all.answer['backups']).toHaveLength(2)
+    expect(all.answer['backups']).toMatchObject([answer['backups'], {}].flat().slice(0, 1))
+    const elsewhere = folder()
+    await rekindle(['backup', '--dir', elsewhere], env(redis, dir))
+    expect(namesIn(elsewhere)).toHaveLength(2)
+    await redis.stop()
+  })
+
+  it('copies the append-only file where it is at hand, and says where it is not', async () => {
+    const redis = await startRedis({ args: [...AT_ONCE, '--appendonly', 'yes'] })
+    const dir = folder()
+    const both = await rekindle(['backup', '--aof'], env(redis, dir))
+    expect(both).toMatchObject({ status: 0, stderr: '' })
+    expect(both.stdout).toMatch(/^Backed up 0 keys .*\.rdb\nBacked up the append-only file .*\.aof\n$/)
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'no')
+    const { status, answer } = await rekindleJson(['backup'], env(redis, dir, { aof: true }))
+    expect(status).toBe(1)
+    expect(answer).toMatchObject({ ok: false, code: 'redis_refused', error: expect.stringContaining('appendonly no') })
+    expect(answer['backups']).toHaveLength(1)
+    await redis.stop()
+  })
+
+  it('runs the command of the user, and tells if that fails', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const [dir, out] = [folder(), join(folder(), 'out')]
+    const script = `printf '%s ' "$REDIS_URL" "$1" "$2" > ${out}`
+    const after = ['/bin/sh', '-c', script, 'sh', '{file}', '{manifest}']
+    const { answer } = await rekindleJson(['backup'], env(redis, dir, { after }))
+    const path = (answer['backups'] as { path: string }[])[0]?.path
+    expect(readFileSync(out, 'utf8')).toBe(` ${path} ${path}.json `)
+    const failed = await rekindle(['backup'], env(redis, dir, { after: ['/bin/sh', '-c', 'echo no bucket; exit 4'] }))
+    expect(failed.status).toBe(1)
+    expect(failed.stdout).toMatch(/^Backed up /)
+    expect(failed.stderr).toMatch(
+      /^rekindle: backup\.after: \/bin\/sh ended with 4: no bucket; the backup itself is in its place/,
+    )
+    expect(namesIn(dir)).toHaveLength(4)
+    await redis.stop()
+  })
+
+  it('removes what is no longer kept, but not what an empty Redis would drive out', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const dir = folder()
+    const keep = { keep: { last: 1, days: 1 } }
+    for (const days of [40, 50]) {
+      writeFileSync(join(dir, `redis-${days}.rdb`), 'abc')
+      const taken_at = new Date(Date.now() - days * 86_400_000).toISOString()
+      writeFileSync(join(dir, `redis-${days}.rdb.json`), JSON.stringify(manifestOf({ taken_at })))
+    }
+    const empty = await rekindle(['backup'], env(redis, dir, keep))
+    expect(empty.stdout).toMatch(
+      /Warning: this backup holds no key at all, and the one before held 10: .*\nRemoved 1 backup that/,
+    )
+    expect(existsSync(join(dir, 'redis-40.rdb'))).toBe(true)
+    const dry = await rekindle(['backup', 'prune', '--dry-run'], env(redis, dir, keep))
+    expect(dry.stdout).toBe('Would remove 0 backups, keep 2.\n')
+    await redis.cli('SET', 'a', 'b')
+    const { answer } = await rekindleJson(['backup'], env(redis, dir, keep))
+    expect(answer['removed']).toEqual([join(dir, 'redis-40.rdb')])
+    const pruned = await rekindleJson(['backup', 'prune'], env(redis, dir, keep))
+    expect(pruned).toMatchObject({
+      status: 0,
+      answer: { ok: true, removed: [], kept: [{}, {}].map(() => expect.any(String)) },
+    })
+    await redis.stop()
+  })
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'ended by %s in the middle leaves no file that looks good',
+    async (signal) => {
+      const redis = await startRedis({ args: AT_ONCE })
+      const dir = folder()
+      await rekindle(['backup'], env(redis, dir))
+      const before = namesIn(dir)
+      await makeSlow(redis)
+      const running = startRekindle(['backup'], env(redis, dir))
+      await until(() => namesIn(dir).length > before.length)
+      running.kill(signal)
+      const { status, stdout, stderr } = await running.ended
+      const left = namesIn(dir).filter((name) => !before.includes(name))
+      expect(stdout).toBe('')
+      if (signal === 'SIGTERM') {
+        expect({ status, left }).toEqual({ status: 1, left: [] })
+        expect(stderr).toMatch(/^rekindle: stopped by SIGTERM; .*\n$/)
+      } else {
+        expect(left).toEqual([expect.stringMatching(/^\.unfinished-/)])
+      }
+      expect((await rekindleJson(['backup', 'list'], env(redis, dir))).answer['backups']).toHaveLength(1)
+      await redis.stop()
+    },
+  )
+
+  it('says in one line what is in the way, and no secret', async () => {
+    const redis = await startRedis({ password: 'right', args: AT_ONCE })
+    const dir = folder()
+    const wrong = await rekindle(['backup'], env({ url: redis.url.replace('right', 'hush-hush') }, dir))
+    expect(wrong).toMatchObject({ status: 1, stdout: '' })
+    expect(wrong.stderr).toMatch(
+      /^rekindle: Redis \S+: WRONGPASS .*; check the user and the password in redis\.url .*\n$/,
+    )
+    const away = await rekindle(['backup', '--timeout', '300ms'], env({ url: 'redis://:hush-hush@127.0.0.1:1/0' }, dir))
+    expect(away.stderr).toMatch(
+      /^rekindle: Redis 127\.0\.0\.1:1\/0: .*ECONNREFUSED.*, after waiting 300 ms; is it running.*\n$/,
+    )
+    const none = await rekindle(['backup'], env(redis, join(dir, 'no', 'parent')))
+    expect(none.stderr).toMatch(/^rekindle: .*\/no\/parent: it does not exist; correct the name, or create it\n$/)
+    expect(wrong.stderr + away.stderr + none.stderr).not.toContain('hush')
+    expect(namesIn(dir)).toEqual([])
+    await redis.stop()
+  })
+
+  it('warns where the check is missing', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const [dir, bin] = [folder(), folder()]
+    writeFileSync(
+      join(bin, 'redis-check-rdb'),
+      '#!/bin/sh\necho "[offset 9] Can\'t handle RDB format version 10"; exit 1\n',
+    )
+    chmodSync(join(bin, 'redis-check-rdb'), 0o755)
+    const { status, stdout } = await rekindle(['backup'], { ...env(redis, dir), PATH: `${bin}:/usr/bin:/bin` })
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/unchecked.*\nWarning: redis-check-rdb is older than the Redis .*\.\n$/)
+    await redis.stop()
+  })
+})
+
+describe('rekindle backup list', () => {
+  it('says so where there are none', async () => {
+    const dir = folder()
+    const { status, stdout } = await rekindle(['backup', 'list', '--dir', dir])
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `There are no backups in ${dir}.\n` })
+  })
+
+  it('tells of proofs, checks and what could not be counted', async () => {
+    const dir = folder()
+    const put = (name: string, change: Parameters<typeof manifestOf>[0]): void => {
+      writeFileSync(join(dir, name), '')
+      writeFileSync(join(dir, `${name}.json`), JSON.stringify(manifestOf(change)))
+    }
+    const ago = (ms: number): string => new Date(Date.now() - ms).toISOString()
+    const proof = {
+      at: ago(3 * 86_400_000),
+      ok: true,
+      took_ms: 1234,
+      keys: 10,
+      redis_version: '7.0.15',
+      differences: [],
+    }
+    const classes = [
+      { match: 'sub:*', recovery: 'backup' as const, keys: 1200, expiring: 0 },
+      { match: 'o:*', recovery: 'postgres' as const, keys: 7, expiring: 0 },
+    ]
+    put('redis-1.rdb', {
+      taken_at: ago(2 * 3600_000),
+      bytes: 12_345_678,
+      proof,
+      keys: { total: 34_567, expiring: 0, databases: {}, classes },
+    })
+    put('redis-2.aof', {
+      taken_at: ago(90 * 86_400_000),
+      kind: 'aof',
+      keys: null,
+      checked: 'unchecked',
+      proof: { ...proof, ok: false },
+    })
+    const { stdout } = await rekindle(['backup', 'list', '--dir', dir])
+    expect(stdout.split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^\S+ \S+ +2 h +12\.3 MB +34,567 +1,200 +yes +3 d ago, in 1\.2 s +redis-1\.rdb$/),
+      expect.stringMatching(/^\S+ \S+ +90 d +3 B +\? +\? +no +FAILED 3 d ago +redis-2\.aof$/),
+      '',
+    ])
+  })
+
+  it('and the others say in one line what is wrong with the call', async () => {
+    for (const [args, line] of [
+      [['backup', 'verfy'], /^rekindle: backup: "verfy" is unknown; it should be now, list, prune.*\n$/],
+      [['backup', 'list', 'x'], /^rekindle: backup: "x" is too much; nothing should follow\n$/],
+      [['backup', '--timeout', 'soon'], /^rekindle: --timeout: "soon" .*\n$/],
+    ] as const) {
+      const { status, stderr } = await rekindle(args)
+      expect(status).toBe(2)
+      expect(stderr).toMatch(line)
+    }
+  })
+})
