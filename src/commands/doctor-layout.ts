@@ -31,11 +31,14 @@ export function widthOf(text: string): number {
   return width
 }
 
+/** A space that a line may end at: not the one between a number and its unit. */
+const BREAK = /(?<!\d) | (?!(?:s|min|h|d|B|KB|MB|GB|TB)\b)/
+
 /** Breaks text at its spaces into lines of at most `width` columns; a word that is longer is broken anywhere. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of clean(text).split(' ')) {
+  for (const word of clean(text).split(BREAK)) {
     const joined = line === '' ? word : `${line} ${word}`
     if (widthOf(joined) <= width) {
       line = joined
