@@ -27,8 +27,8 @@ import type { Emit, LogEvent } from '../report/events.js'
 import type { Backups } from './backups.js'
 import type { Inventory } from './inventory.js'
 
-/** How often Redis is asked about its persistence, in ms: one round trip. */
-const LOOK = 10_000
+/** After how many polls Redis is asked about its persistence, with one more round trip. */
+const POLLS = 10
 /** How often the keys are counted at most, and as long as they have not been counted while all was whole, in ms. */
 const COUNT_LEAST = 30_000
 const COUNT_AGAIN = 500
@@ -65,7 +65,7 @@ function counts({ probe }: Life, { config, inventory, isWhole, ...context }: Kee
   )
 }
 
-function risks({ probe }: Life, { inventory, backups, emit, ...context }: KeepingContext): Observable<void> {
+function risks({ probe }: Life, { config, inventory, backups, emit, ...context }: KeepingContext): Observable<void> {
   const look = watchRisks({
     probe: () => probe,
     stake: () => inventory.stake,
@@ -78,7 +78,8 @@ function risks({ probe }: Life, { inventory, backups, emit, ...context }: Keepin
     }
     for (const { code, after_ms } of gone) emit({ event: 'persistence_ok', finding: code, after_ms })
   }
-  return defer(() => once()).pipe(patiently('risks', LOOK, context), repeat({ delay: () => timer(LOOK) }))
+  const period = POLLS * config.watch.poll
+  return defer(() => once()).pipe(patiently('risks', period, context), repeat({ delay: () => timer(period) }))
 }
 
 /** Keeps the files of Redis aside where its data directory is at hand; at a flush, at once. */
