@@ -34,6 +34,8 @@ export interface Moment {
 /** Freezes that are kept at most, and for how long, in ms. */
 const FREEZES = 2
 const AGE = 7 * 24 * 3_600_000
+/** A flush is heard of more than once: by its signal, by the empty file, by the alert. In ms. */
+const SAME = 30_000
 /** A rewrite that ends takes files away while they are linked; the next look sees the new ones. */
 const ATTEMPTS = 20
 const PAUSE = 2
@@ -57,8 +59,13 @@ export async function freezeAof(folder: DataFolder, moment: Moment): Promise<Fro
   }
 }
 
-/** Keeps a dump.rdb for longer than the next ones need to take its place. Undefined if it is in the newest freeze already. */
+/**
+ * Keeps a dump.rdb for longer than the next ones need to take its place. Undefined if it is in the newest freeze already, or if this
+ * is a later word of the same flush: a snapshot that was taken in between holds only what came after it.
+ */
 export async function freezeDump(folder: DataFolder, dump: KeptDump, moment: Moment): Promise<Frozen | undefined> {
+  const [newest] = (await readKept(folder.dir)).freezes
+  if (newest?.note.kind === 'rdb' && Math.abs(moment.at - newest.at) < SAME) return undefined
   if (await addToNewest(folder, [dump.inode], moment)) return undefined
   return make(folder, moment, { kind: 'rdb', inodes: [dump.inode] }, async (path) => {
     await link(dump.path, join(path, folder.dump))

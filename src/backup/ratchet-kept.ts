@@ -75,7 +75,7 @@ export function frozenPlace({ path, note: { folder, name } }: Freeze): AofPlace 
 export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freezes: Freeze[] }> {
   const home = join(dir, KEPT)
   const names = await readdir(home).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
     throw error
   })
   const dumps = names.filter((name) => /^dump-.*\.rdb$/.test(name)).map((name) => readDump(join(home, name)))

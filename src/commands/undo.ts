@@ -94,7 +94,7 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
   const { moment, flush, flushes, copied, leftToPostgres, leftToThemselves, troubles } = undone
   const { source, flushedAt } = moment
   return {
-    lines: [...sayMoment(undone), ...sayKeys(undone, call, took), ...sayMore(undone)],
+    lines: [...sayMoment(undone), ...sayKeys(undone, call, took), ...sayMore(undone, call)],
     data: {
       dry_run: call.dryRun ?? false,
       source: source.kind === 'aof' ? 'append_only_file' : 'snapshot',
@@ -144,10 +144,11 @@ function sayKeys({ copied, leftToPostgres, leftToThemselves }: Undone, call: Und
   return [`${[done, ...others].join('; ')}${listed.length > 0 ? ':' : '.'}`, ...listed, ...more]
 }
 
-function sayMore({ flush, flushes, troubles }: Undone): string[] {
+function sayMore({ copied, flush, flushes, troubles }: Undone, { replace }: UndoCall): string[] {
   const earlier = flushes - flush
   const traces = earlier === 1 ? 'one earlier flush' : `${number(earlier)} earlier flushes`
   return [
+    ...(copied.kept > 0 && !replace ? ['What was kept is as Redis has it; --replace writes over it.'] : []),
     ...troubles.map(({ message }) => `Passed over: ${message}.`),
     ...(earlier > 0 ? [`There are traces of ${traces}: --flush ${flush + 1} undoes the one before.`] : []),
   ]

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
@@ -150,6 +152,48 @@ describe('with an append-only file', () => {
     await expect(undo({ flush: 4 })).rejects.toMatchObject({ code: 'nothing_to_undo' })
   })
 
+  test('two at once bring each key back once', async () => {
+    await redis.cli('EVAL', "for i = 1, 3000 do redis.call('SET', 'sub:' .. i, i) end", 0)
+    await redis.cli('FLUSHALL')
+    const both = await Promise.all([undo(), undo()])
+    const sum = (count: (undone: Undone) => number) => both.reduce((total, each) => total + count(each), 0)
+    expect(sum(({ copied }) => copied.copied)).toBe(3_000)
+    expect(sum(({ copied }) => copied.kept)).toBe(3_000)
+  })
+
+  test('one that is stopped leaves nothing behind', async () => {
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('FLUSHALL')
+    for (const act of ['Reading', 'Loading', 'Copying'] as const) {
+      const stop = new AbortController()
+      const reason = new Error('stopped')
+      const onProgress = (now: string) => now === act && stop.abort(reason)
+      const ended = await undo({ signal: stop.signal, onProgress }).catch((error) => error)
+      // So little is loaded and copied before anyone looks again.
+      if (act === 'Reading') expect(ended).toBe(reason)
+      expect(await readdir(redis.dir)).not.toContain('rekindle-kept')
+    }
+  })
+
+  test('where nothing may be linked, it is copied', async () => {
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('BGREWRITEAOF')
+    await rewritten()
+    await redis.cli('SET', 'sub:2', 'y')
+    await redis.cli('FLUSHALL')
+    await writeFile(join(redis.dir, 'rekindle-kept'), 'in the way')
+    const { TMPDIR } = process.env
+    // Another file system, where there is one.
+    process.env['TMPDIR'] = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+    try {
+      expect((await undo()).copied.copied).toBe(2)
+      expect((await readdir(tmpdir())).filter((name) => name.startsWith('rekindle-undo-'))).toEqual([])
+    } finally {
+      if (TMPDIR === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = TMPDIR
+    }
+  })
+
   test('a flush of another database is not ours', async () => {
     await redis.cli('SET', 'sub:1', 'here')
     await redis.cli('EVAL', "redis.call('SELECT', 3) redis.call('SET', 'sub:2', 'there') redis.call('FLUSHDB')", 0)
@@ -264,6 +308,8 @@ describe('with snapshots only', () => {
     for (let i = 0; i < 4; i++) {
       await redis.cli('SET', 'sub:new', i)
       await redis.cli('SAVE')
+      await until(() => kept.filter(({ path }) => path.endsWith('.rdb')).length === i + 2)
+      await ratchet.freeze('a later word of the same flush')
     }
     const undone = await undo()
     expect(undone.copied).toMatchObject({ copied: before.size, kept: 0 })
