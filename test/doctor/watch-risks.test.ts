@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { KeysAtStake, RiskFacts } from '../../src/decide/risks-facts.js'
 import { watchRisks } from '../../src/doctor/watch-risks.js'
 import { connectWire } from '../../src/redis/connect.js'
-import type { Wire } from '../../src/redis/wire.js'
+import { ask, type Wire } from '../../src/redis/wire.js'
 import { describeOwnServers } from '../support/processes.js'
 import { until, useRedis } from '../support/servers.js'
 
@@ -132,6 +132,25 @@ describeOwnServers('the guard', () => {
     await expect(look()).rejects.toThrow()
     probe = await connectWire(redis.url, 'rekindle-test')
     expect(await look()).toEqual(['+no_replica'])
+  })
+
+  it('waits while Redis loads its data', async () => {
+    await redis.cli('FLUSHALL')
+    await redis.cli('EVAL', "for i = 1, 2000 do redis.call('SET', i, i) end", 0)
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'no')
+    await redis.cli('SAVE')
+    const look = guard()
+    await look()
+    await redis.kill()
+    const slowly = ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024']
+    const started = redis.start(slowly)
+    probe.close()
+    probe = await until(() => connectWire(redis.url, 'rekindle-test').catch(() => undefined))
+    expect(String(await ask(probe, 'INFO', 'persistence'))).toContain('loading:1')
+    expect(await look()).toEqual([])
+    expect(await look()).toEqual([])
+    await started
+    expect(await look()).toContain('+aof_off')
   })
 
   it('costs Redis next to nothing: one round trip of small commands', async () => {
