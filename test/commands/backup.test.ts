@@ -56,7 +56,7 @@ describeOwnServers('rekindle backup', () => {
     )
     const all = await rekindleJson(['backup', 'list'], env(redis, dir))
     expect(all.answer['backups']).toHaveLength(2)
-    expect(all.answer['backups']).toMatchObject([answer['backups'], {}].flat().slice(0, 1))
+    expect(all.answer['backups']).toEqual([...(answer['backups'] as object[]), expect.anything()])
     const elsewhere = folder()
     await rekindle(['backup', '--dir', elsewhere], env(redis, dir))
     expect(namesIn(elsewhere)).toHaveLength(2)
