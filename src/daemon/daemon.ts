@@ -22,6 +22,7 @@ import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
 import { Conditions } from '../report/conditions.js'
 import type { Emit, LogEvent } from '../report/events.js'
+import { announce } from './announcements.js'
 import { Backups } from './backups.js'
 import { type DatedChange, watchChanges } from './changes.js'
 import { Guard } from './guard.js'
@@ -68,6 +69,7 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
       switchMap((life) =>
         merge(
           keepLife(life, keeping),
+          announce(life, keeping),
           guardLife(life, {
             config,
             guard,

@@ -29,7 +29,7 @@ export class Guard {
   readonly wholeness = new Wholeness()
   readonly losses: Losses
   private readonly underway = new Underway()
-  private readonly readiness = new Readiness(this.holdings)
+  private readonly readiness: Readiness
   /** The enabled symbols and what stands for itself, each with its datasets; empty until the symbols are known. */
   lanes: Lanes = new Map()
   /** Their names, in order. */
@@ -44,6 +44,7 @@ export class Guard {
     classLosses?: ClassLosses,
   ) {
     this.losses = new Losses(this.holdings, emit, classLosses)
+    this.readiness = new Readiness(this.holdings, emit)
   }
 
   /** True if a dataset is wanted of a symbol. */
@@ -114,6 +115,7 @@ export class Guard {
       added: added.slice(0, 10),
       removed: removed.slice(0, 10),
     })
+    this.readiness.lose(removed)
     if (!life) return NOTHING_FOLLOWS
     await unmark(life.probe, removed)
     if (added.length > 0) {
@@ -165,6 +167,7 @@ export class Guard {
   private async confirm(suspicion: Suspicion, lacks: readonly Lack[], { probe, facts }: Life): Promise<number> {
     for (const { symbol, dataset } of lacks) this.wholeness.doubt(symbol, [dataset])
     this.readiness.shake()
+    this.readiness.lose(new Set(lacks.map(({ symbol }) => symbol)))
     const lost = lacks.filter((lack) => !this.losses.covers(lack) && this.losses.isLost(lack, facts))
     const [epoch, now, marks] = await Promise.all([
       readEpoch(probe),

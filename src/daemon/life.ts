@@ -136,12 +136,17 @@ function surveys(
 ): Observable<Step> {
   const { emit, guard, datasets, db, server, report } = context
   const look = async (suspicion: Suspicion, signal: AbortSignal): Promise<Step> => {
+    const startedAt = Date.now()
     const began = guard.wholeness.now()
     const { holdings, lanes } = guard
     const sides = { db, redis: life.bulk, signal }
     try {
       const found = await survey(suspicion, { datasets, holdings, lanes, sides, probe: life.probe, server })
       report.surveyed(found)
+      const symbols = sizeOf(suspicion)
+      if (symbols !== 0) {
+        emit({ event: 'surveyed', symbols, lacks: found.lacks.length, took_ms: Date.now() - startedAt })
+      }
       return async () => {
         const consequence = await guard.judge(suspicion, found, began, life)
         judged.next()
@@ -152,12 +157,17 @@ function surveys(
     }
   }
   return suspicions.pipe(
-    tap(({ signals, scope, keyEvents }) => {
-      const symbols = scope === 'all' ? scope : scope.size
+    tap((suspicion) => {
+      const { signals, keyEvents } = suspicion
+      const symbols = sizeOf(suspicion)
       if (symbols !== 0) emit({ event: 'suspicion', signals: [...signals], symbols, key_events: { ...keyEvents } })
     }),
     latest(mergeSuspicions, look),
   )
+}
+
+function sizeOf({ scope }: Suspicion): number | 'all' {
+  return scope === 'all' ? scope : scope.size
 }
 
 function heals(tasks: Observable<Task>, retries: Retries, life: Life, context: LifeContext): Observable<Step> {

@@ -3,6 +3,7 @@ import type { Holdings } from '../holdings.js'
 import type { ServerFacts } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
 import { keepMarks, markComplete, markReady, newEpoch, readEpoch } from '../redis/marks.js'
+import type { Emit } from '../report/events.js'
 
 /** The marks in Redis by which workers know what is whole, and since when all of them stand. */
 export class Readiness {
@@ -10,7 +11,13 @@ export class Readiness {
   /** Since when the epoch stands for everything being whole; undefined while something is not. */
   private since: number | undefined
 
-  constructor(private readonly holdings: Holdings) {}
+  /** Lanes that are marked, as far as was told. */
+  private readonly ready = new Set<string>()
+
+  constructor(
+    private readonly holdings: Holdings,
+    private readonly emit: Emit,
+  ) {}
 
   /** True while the epoch stands for everything being whole. */
   get isComplete(): boolean {
@@ -34,13 +41,29 @@ export class Readiness {
 
   /** Begins a life with its epoch. */
   async begin(life: Life, lanes: Lanes): Promise<void> {
+    this.lose(this.ready)
     await this.takeDown(life, lanes)
     this.epoch = (await readEpoch(life.probe)) ?? newEpoch(life.facts.runId)
   }
 
   /** Marks lanes that have become whole; returns those that were lost again meanwhile. */
-  mark(lanes: readonly string[], { probe }: Life): Promise<string[]> {
-    return markReady(probe, this.epoch, new Map(lanes.map((lane) => [lane, this.holdings.keysOf(lane)])))
+  async mark(lanes: readonly string[], { probe }: Life): Promise<string[]> {
+    const unmarked = await markReady(
+      probe,
+      this.epoch,
+      new Map(lanes.map((lane) => [lane, this.holdings.keysOf(lane)])),
+    )
+    for (const lane of lanes) {
+      if (unmarked.includes(lane) || this.ready.has(lane)) continue
+      this.ready.add(lane)
+      this.emit({ event: 'symbol_ready', symbol: lane })
+    }
+    return unmarked
+  }
+
+  /** Tells of lanes whose marks do not stand any more. */
+  lose(lanes: Iterable<string>): void {
+    for (const lane of lanes) if (this.ready.delete(lane)) this.emit({ event: 'symbol_lost', symbol: lane })
   }
 
   /** Writes the epoch if `count` lanes are marked, and reads what the server says then; undefined if a mark has gone meanwhile. */
