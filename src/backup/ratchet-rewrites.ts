@@ -24,7 +24,7 @@ export async function withoutRewrites<T>(ask: Ask, dir: string, act: () => Promi
   }
 }
 
-/** Sets back what an earlier process had no time to set back. */
+/** Sets back what could not be set back before, by us or by an earlier process. */
 export async function endForgottenPause(ask: Ask, dir: string): Promise<void> {
   const marker = join(dir, KEPT, MARKER)
   const before = await readFile(marker, 'utf8').catch(() => undefined)

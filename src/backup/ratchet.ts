@@ -111,6 +111,8 @@ class OpenRatchet implements Ratchet {
   private async lookNow(): Promise<void> {
     if (!this.folder || this.looks++ % EXAMINE === 0) this.folder = await this.examine()
     await this.keepDump(this.folder)
+    await this.freezing
+    await endForgottenPause(this.options.ask, this.folder.dir)
     this.tell(undefined)
   }
 
@@ -122,10 +124,7 @@ class OpenRatchet implements Ratchet {
       throw linkTrouble(error, home)
     })
     await chmod(home, 0o700)
-    if (before?.dir !== folder.dir) {
-      await endForgottenPause(this.options.ask, folder.dir)
-      this.watch(folder)
-    }
+    if (before?.dir !== folder.dir) this.watch(folder)
     await pruneFreezes(folder)
     return folder
   }

@@ -245,6 +245,26 @@ describe('the append-only file', () => {
     await rewritten()
   })
 
+  test('what cannot be set back is told, and set back as soon as it can be', async () => {
+    await clear(redis.dir)
+    let isRefused = false
+    const refusing =
+      (plain: Ask): Ask =>
+      async (...args) => {
+        if (isRefused && args[1] === 'SET') throw new Error('NOPERM')
+        if (args[1] === 'SET') isRefused = true
+        return plain(...args)
+      }
+    const { ratchet, troubles, ask } = await watchOver(redis.url, refusing)
+    await until(async () => (await readdir(redis.dir)).includes('rekindle-kept'))
+    await ratchet.freeze('flush')
+    expect(troubles).toMatchObject([{ hint: 'CONFIG SET auto-aof-rewrite-percentage 70' }])
+    isRefused = false
+    await until(() => troubles.length === 2, { timeout: 8_000 })
+    expect(troubles[1]).toBeUndefined()
+    expect(await ask('CONFIG', 'GET', 'auto-aof-rewrite-percentage')).toContain('70')
+  })
+
   test('a process that was ended in the middle leaves the rewrites off no longer than until the next begins', async () => {
     await writeFile(join(redis.dir, 'rekindle-kept', 'rewrites-are-off.txt'), '70')
     await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
