@@ -200,6 +200,18 @@ const templates: Table = [
     'candles.keys.close: "indicator:{symbol}:{timeframe}" gives the same key as indicators.key',
   ],
   [
+    'rows: { a: { table: t, key: "user:{id}" }, b: { table: u, key: "user:{user_id}" } }',
+    'rows.a.key: "user:{id}" gives the same key as rows.b.key; it should give keys of its own',
+  ],
+  [
+    'rows: { a: { table: t, key: "ohlcv:{what}:{when}" } }',
+    'rows.a.key: "ohlcv:{what}:{when}" gives the same key as candles.keys.close; it should give keys of its own',
+  ],
+  [
+    'rows: { a: { table: t, key: "indicator:{coin}:m5" } }',
+    'rows.a.key: "indicator:{coin}:m5" gives the same key as indicators.key',
+  ],
+  [
     'candles: { keys: { open: "rekindle:{symbol}:{timeframe}" } }',
     `candles.keys.open: "rekindle:{symbol}:{timeframe}" gives keys in Rekindle's own space; it should not begin with rekindle:`,
   ],
