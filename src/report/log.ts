@@ -22,8 +22,8 @@ export function openLog(
 }
 
 /** The same event with no password in any of its texts, however deep. Done before a line is made of it, so that it stays JSON. */
-function redactValues<T>(value: T): T
-function redactValues(value: unknown): unknown {
+export function redactValues<T>(value: T): T
+export function redactValues(value: unknown): unknown {
   if (typeof value === 'string') return redactUrl(value)
   if (Array.isArray(value)) return value.map(redactValues)
   if (typeof value !== 'object' || value === null) return value

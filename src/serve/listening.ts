@@ -1,0 +1,117 @@
+import { chmod, lstat, unlink } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { connect } from 'node:net'
+import type { Emit } from '../report/events.js'
+import { type Address, readAddress } from './address.js'
+import { type ListenTrouble, listenTrouble } from './listen-trouble.js'
+
+/** Who asks slowly, or hangs, is not waited for: in ms. */
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 20_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 8_192,
+}
+/** A connection on which nothing moves for this long, in ms, is over. */
+const IDLE = 30_000
+const CONNECTIONS = 256
+/** Back-off between attempts to listen, in ms. */
+const RETRY_FIRST = 1_000
+const RETRY_LAST = 30_000
+
+/** A server that listens, or tries to again and again: nothing else waits for it. */
+export class Listening {
+  private readonly server: Server
+  private readonly address: Address
+  private retry: NodeJS.Timeout | undefined
+  private failures = 0
+  private since = 0
+  /** What was said to be wrong. */
+  private said: string | undefined
+  private closed = false
+
+  constructor(
+    private readonly listen: string,
+    handle: RequestListener,
+    private readonly say: Emit,
+  ) {
+    this.address = readAddress(listen)
+    this.server = createServer({ ...LIMITS, keepAlive: true, noDelay: true }, handle)
+    this.server.maxConnections = CONNECTIONS
+    this.server.timeout = IDLE
+    this.server.on('error', (error: NodeJS.ErrnoException) => {
+      // Too many open files, say: the next connection may do better.
+      if (!this.server.listening) void this.failed(error)
+    })
+    this.server.on('listening', () => void this.opened())
+    this.attempt()
+  }
+
+  /** Stops listening and hangs up on everyone. */
+  async close(): Promise<void> {
+    this.closed = true
+    clearTimeout(this.retry)
+    const done = new Promise<void>((resolve) => {
+      this.server.close(() => resolve())
+    })
+    this.server.closeAllConnections()
+    await done
+  }
+
+  private attempt(): void {
+    if (!this.closed) this.server.listen(this.address)
+  }
+
+  private async opened(): Promise<void> {
+    // Workers may share our group; nobody else has a say.
+    if ('path' in this.address) await chmod(this.address.path, 0o660).catch(() => undefined)
+    this.failures = 0
+    if (this.said === undefined) return
+    this.said = undefined
+    this.say({ event: 'recovered', what: 'http', after_ms: Date.now() - this.since })
+  }
+
+  private async failed(error: NodeJS.ErrnoException): Promise<void> {
+    const trouble = await this.troubleOf(error)
+    if (this.closed) return
+    if (!trouble) {
+      this.attempt()
+      return
+    }
+    const delay = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(this.failures++, 10))
+    this.retry = setTimeout(() => this.attempt(), delay)
+    if (this.said === trouble.code) return
+    if (this.said === undefined) this.since = Date.now()
+    this.said = trouble.code
+    this.say({ event: 'degraded', what: 'http', ...trouble, since_ms: Date.now() - this.since })
+  }
+
+  /** What is in the way; undefined for the socket of a process that is gone, which is removed. */
+  private async troubleOf(error: NodeJS.ErrnoException): Promise<ListenTrouble | undefined> {
+    if (!('path' in this.address) || error.code !== 'EADDRINUSE') return listenTrouble(this.listen, error.code)
+    const { path } = this.address
+    try {
+      if (!(await lstat(path)).isSocket()) return listenTrouble(this.listen, 'EEXIST')
+      if (await isAlive(path)) return listenTrouble(this.listen, 'EADDRINUSE')
+      await unlink(path)
+      return undefined
+    } catch (failure) {
+      const { code } = failure as NodeJS.ErrnoException
+      return code === 'ENOENT' ? undefined : listenTrouble(this.listen, code)
+    }
+  }
+}
+
+/** Only a socket that nobody listens at refuses; one that we may not connect to, or that is busy, is somebody's. */
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.setTimeout(1_000, () => socket.destroy(new Error('no answer')))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
+  })
+}

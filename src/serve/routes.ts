@@ -1,0 +1,124 @@
+import type { RequestListener } from 'node:http'
+import type { Board } from '../report/board.js'
+import { type Readiness, readinessOf, readinessOfSymbol } from '../report/readiness.js'
+import type { Address } from './address.js'
+import { type Answer, answer, atMostEvery, jsonAnswer, refusal, send } from './answer.js'
+import type { Pulse } from './health.js'
+import { hostCheck } from './hosts.js'
+import { pageOf } from './page.js'
+import { statusOf } from './status.js'
+import type { Stream } from './stream.js'
+
+/** How long what is dear to make may be shown again, in ms. */
+const FRESH = 250
+/** How many symbols of those that are not whole are named. */
+const NAMES = 10
+
+export interface Sources {
+  readonly board: Board
+  readonly pulse: Pulse
+  readonly stream: Stream
+  readonly metrics: { readonly contentType: string; text(): Promise<string> }
+}
+
+const WRONG_METHOD = refusal(405, 'only GET and HEAD are answered', ['Allow', 'GET, HEAD', 'Connection', 'close'])
+const WRONG_HOST = refusal(
+  421,
+  'the Host header names another site; ask 127.0.0.1 or localhost, and let a proxy do so, too',
+)
+const NO_SUCH_PAGE = refusal(
+  404,
+  'there is /, /healthz, /readyz, /readyz?symbol=NAME, /metrics, /status.json and /events',
+)
+const EVENTS = answer(200, 'text/event-stream', '')
+const TOO_MANY = refusal(503, 'too many watch already', ['Retry-After', '10'])
+
+/** Answers requests to `address`. What everyone is told alike is made once for all of them. */
+export function routes(address: Address, { board, pulse, stream, metrics }: Sources): RequestListener {
+  const isOurHost = hostCheck(address)
+  const page = atMostEvery(FRESH, () => pageOf(board, Date.now()))
+  const status = atMostEvery(FRESH, () => jsonAnswer(200, statusOf(board)))
+  const healthz = atMostEvery(FRESH, () => {
+    const health = pulse.health()
+    return jsonAnswer(health.alive ? 200 : 503, health)
+  })
+  const scrape = atMostEvery(FRESH, () =>
+    metrics.text().then(
+      (text) => answer(200, metrics.contentType, text),
+      () => refusal(500, 'the metrics could not be gathered'),
+    ),
+  )
+  const readyz = ofEachVersion(board)
+  return (request, response) => {
+    // A client that goes away in the middle is no trouble of ours.
+    response.on('error', () => undefined)
+    const reply = (made: Answer): void => send(request, response, made)
+    if (!isOurHost(request.headers.host)) return reply(WRONG_HOST)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return reply(WRONG_METHOD)
+    const [path = '', query = ''] = splitOnce(request.url ?? '/', '?')
+    switch (path) {
+      case '/readyz':
+        return reply(query === '' ? readyz() : ofSymbols(board, query))
+      case '/healthz':
+        return reply(healthz())
+      case '/metrics':
+        return void scrape().then(reply)
+      case '/status.json':
+        return reply(status())
+      case '/':
+        return reply(page())
+      case '/events':
+        if (request.method === 'HEAD') return reply(EVENTS)
+        if (!stream.add(response)) reply(TOO_MANY)
+        return
+      default:
+        return reply(NO_SUCH_PAGE)
+    }
+  }
+}
+
+function splitOnce(text: string, mark: string): [before: string, after: string] {
+  const at = text.indexOf(mark)
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+/** The readiness of everything, made once for each change of the board: it is asked for the most. */
+function ofEachVersion(board: Board): () => Answer {
+  let made: { version: number; answer: Answer } | undefined
+  return () => {
+    if (made?.version !== board.version) {
+      const readiness = readinessOf(board)
+      const lost = [...take(board.lost, NAMES)]
+      made = {
+        version: board.version,
+        answer: readyAnswer(readiness, { symbols: board.total, not_ready: board.lost.size, first_not_ready: lost }),
+      }
+    }
+    return made.answer
+  }
+}
+
+function* take<Item>(items: Iterable<Item>, most: number): Iterable<Item> {
+  let left = most
+  for (const item of items) {
+    if (left-- <= 0) return
+    yield item
+  }
+}
+
+/** `symbol=A&symbol=B`: ready if all of them are. */
+function ofSymbols(board: Board, query: string): Answer {
+  const params = new URLSearchParams(query)
+  const stranger = [...params.keys()].find((name) => name !== 'symbol')
+  if (stranger !== undefined)
+    return refusal(400, `unknown parameter ${JSON.stringify(stranger.slice(0, 100))}; it should be symbol`)
+  const answers = params.getAll('symbol').map((symbol) => ({ symbol, ...readinessOfSymbol(board, symbol) }))
+  const worst =
+    answers.find(({ code }) => code === 'unknown_symbol') ?? answers.find(({ ready }) => !ready) ?? answers[0]
+  return worst ? readyAnswer(worst) : refusal(400, 'symbol is missing')
+}
+
+function readyAnswer(readiness: Readiness, more: object = {}): Answer {
+  const status = readiness.ready ? 200 : readiness.code === 'unknown_symbol' ? 404 : 503
+  return jsonAnswer(status, { ...readiness, ...more })
+}
