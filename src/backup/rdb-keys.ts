@@ -36,15 +36,36 @@ const END = 255
  * with UnknownRdb for what is newer than Rekindle, with an error of the file system, or with the signal's reason.
  */
 export async function* readRdbKeys(path: string, signal?: AbortSignal): AsyncGenerator<readonly RdbKey[]> {
+  const { end, size } = yield* readRdb(path, signal)
+  if (size > end) throw new CorruptRdb(`${size - end} bytes follow its end`)
+}
+
+/**
+ * Finds where the snapshot ends with which an append-only file of Redis 4 to 6 begins: there its commands begin, in bytes. Rejects
+ * as {@link readRdbKeys} does.
+ */
+export async function findRdbEnd(path: string, signal?: AbortSignal): Promise<number> {
+  const reading = readRdb(path, signal)
+  for (;;) {
+    const { done, value } = await reading.next()
+    if (done) return value.end
+  }
+}
+
+/** Yields the keys, and returns where the RDB ends and how long the file is, in bytes. */
+async function* readRdb(
+  path: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly RdbKey[], { end: number; size: number }> {
   const file = await open(path)
   try {
     const bytes = new RdbBytes(file, signal)
     const version = await readVersion(bytes)
     yield* readEntries(bytes)
-    const size = bytes.offset + (version >= 5 ? 8 : 0)
-    const { size: found } = await file.stat()
-    if (found < size) throw new CorruptRdb('it ends before its checksum')
-    if (found > size) throw new CorruptRdb(`${found - size} bytes follow its end`)
+    const end = bytes.offset + (version >= 5 ? 8 : 0)
+    const { size } = await file.stat()
+    if (size < end) throw new CorruptRdb('it ends before its checksum')
+    return { end, size }
   } finally {
     await file.close()
   }

@@ -19,7 +19,6 @@ import { watchFlushes } from '../detect/flushes.js'
 import { watchRisks } from '../doctor/watch-risks.js'
 import { abortable } from '../flow/abortable.js'
 import type { Life } from '../redis/life.js'
-import { readEpoch } from '../redis/marks.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import { ask } from '../redis/wire.js'
 import type { Conditions } from '../report/conditions.js'
@@ -100,13 +99,10 @@ function ratchets(life: Life, { config, events, conditions, emit }: KeepingConte
     out.next(ratchet)
     return () => abort.abort()
   })
-  // Another database's FLUSHDB sends the same signal; then the epoch stands.
-  const signals = watchFlushes(life).pipe(
-    mergeMap(async () => (await readEpoch(life.probe).catch(() => null)) === null),
-    filter((isOurs) => isOurs),
-  )
   const alerts = events.pipe(filter((event) => event.event === 'data_loss' && event.cause === 'flush'))
-  return opened.pipe(mergeMap((ratchet) => merge(signals, alerts).pipe(concatMap(() => ratchet.freeze('flush')))))
+  return opened.pipe(
+    mergeMap((ratchet) => merge(watchFlushes(life), alerts).pipe(concatMap(() => ratchet.freeze('flush')))),
+  )
 }
 
 /** Tries again after trouble, for ever; the end of a life is told by others. */

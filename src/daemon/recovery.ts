@@ -84,21 +84,31 @@ async function recoverLoss(loss: Loss, config: Config, emit: Emit, signal: Abort
   }
 }
 
-/** From the moment before the flush, if Redis' own files still hold it; else from the newest good backup. Keys that are there stay. */
+/**
+ * From the moment before the flush, if Redis' own files still hold it; else from the newest good backup, or from a snapshot that is
+ * newer. Keys that are there stay.
+ */
 async function bringBack({ cause, match }: Loss, config: Config, signal: AbortSignal): Promise<Found> {
   const { url } = config.redis
-  if (cause === 'flush') {
-    const undone = await undo(match, config, signal)
-    if (undone) return undone
-  }
-  const backup = await chooseBackup(config.backup.dir, undefined)
+  const [backup, missing] = await chooseBackup(config.backup.dir, undefined).then(
+    (chosen) => [chosen, undefined] as const,
+    (error: unknown) => [undefined, error] as const,
+  )
+  const undone = cause === 'flush' ? await undo(match, config, backup?.takenAt, signal) : undefined
+  if (undone) return undone
+  if (!backup) throw missing
   const { select } = chooseKeys(config, match)
   const { copied, kept } = await recoverKeys(backup, { url, select, replace: false, dryRun: false, signal })
   return { file: backup.path, takenAt: backup.takenAt, copied, kept }
 }
 
 /** Undefined where that is not to be had: the data directory is not at hand, or nothing in it is from before the flush. */
-async function undo(match: readonly string[], config: Config, signal: AbortSignal): Promise<Found | undefined> {
+async function undo(
+  match: readonly string[],
+  config: Config,
+  notBefore: number | undefined,
+  signal: AbortSignal,
+): Promise<Found | undefined> {
   try {
     const { moment, copied } = await undoFlush({
       url: config.redis.url,
@@ -107,6 +117,7 @@ async function undo(match: readonly string[], config: Config, signal: AbortSigna
       replace: false,
       dryRun: false,
       flush: 1,
+      ...(notBefore !== undefined && { notBefore }),
       signal,
     })
     if (copied.copied === 0) return undefined

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { CorruptRdb, UnknownRdb } from '../backup/rdb-bytes.js'
+import { findRdbEnd } from '../backup/rdb-keys.js'
 import { Trouble } from '../errors.js'
-import { preambleEnd } from './aof-preamble.js'
 import { type AofCommand, type AofEnd, type Reading, readAof } from './aof-reader.js'
 
 /** A flush of our database, as an append-only file tells of it. */
@@ -45,7 +45,7 @@ export async function isSnapshot(path: string): Promise<boolean> {
 
 async function endOfSnapshot(path: string, { signal }: Reading): Promise<number> {
   try {
-    return await preambleEnd(path, signal)
+    return await findRdbEnd(path, signal)
   } catch (error) {
     if (error instanceof CorruptRdb || error instanceof UnknownRdb) throw withPreamble(path, error)
     throw error

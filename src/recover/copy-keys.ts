@@ -2,9 +2,11 @@ import type { Redis } from 'ioredis'
 import { serverName } from '../config/redact.js'
 import { isOurs } from '../decide/classes.js'
 import { Trouble } from '../errors.js'
-import { connectRedis } from '../redis/connect.js'
+import { connectRedis, connectWire } from '../redis/connect.js'
 import { redisTrouble } from '../redis/trouble.js'
-import { type Payload, readPayloads, run } from './payloads.js'
+import type { Wire } from '../redis/wire.js'
+import { ahead, type Payload, readPayloads } from './payloads.js'
+import { type Fate, writer } from './write-payloads.js'
 
 export interface CopyOptions {
   /** The socket of a throwaway server. */
@@ -48,8 +50,6 @@ const SOURCE_GONE = new Trouble(
   true,
 )
 
-/** Keys that one SCAN looks at. */
-const STEP = 1_000
 /** Names that are remembered at most. */
 export const NAMES = 10_000
 
@@ -63,7 +63,7 @@ export async function copyKeys(options: CopyOptions): Promise<Copied> {
   const source = await connectRedis(from, 'rekindle-recover')
   try {
     if (database > 0) await source.select(database)
-    const target = await connectRedis(to, 'rekindle-recover').catch((error) => {
+    const target = await connectWire(to, 'rekindle-recover').catch((error) => {
       throw redisTrouble(error, server)
     })
     try {
@@ -73,62 +73,26 @@ export async function copyKeys(options: CopyOptions): Promise<Copied> {
       if (source.status !== 'ready') throw SOURCE_GONE
       throw targetTrouble(error, server)
     } finally {
-      target.disconnect()
+      target.close()
     }
   } finally {
     source.disconnect()
   }
 }
 
-async function copy(source: Redis, target: Redis, options: CopyOptions): Promise<Copied> {
-  const { select, dryRun, replace, signal, onProgress } = options
-  const write = dryRun ? (replace ? pretendAll : pretend) : put(replace)
+async function copy(source: Redis, target: Wire, options: CopyOptions): Promise<Copied> {
+  const { select, signal, onProgress } = options
+  const write = writer(options)
   const total = await source.dbsize()
-  let [soFar, scanned, cursor] = [NOTHING_COPIED, 0, '0']
-  do {
+  const isWanted = (key: Buffer): boolean => !isOurs(key.toString('latin1')) && select(key)
+  let soFar = NOTHING_COPIED
+  for await (const { payloads, expired, scanned } of ahead(readPayloads(source, isWanted))) {
     signal.throwIfAborted()
-    const [next, keys] = await source.scanBuffer(cursor, 'COUNT', STEP)
-    cursor = next.toString()
-    const chosen = keys.filter((key) => !isOurs(key.toString('latin1')) && select(key))
-    for await (const { payloads, expired } of readPayloads(source, chosen)) {
-      signal.throwIfAborted()
-      soFar = add(soFar, payloads, await write(target, payloads), expired)
-      onProgress?.(soFar, total > 0 ? Math.min(1, scanned / total) : 1)
-    }
-    scanned += keys.length
+    soFar = add(soFar, payloads, await write(target, payloads), expired)
     onProgress?.(soFar, total > 0 ? Math.min(1, scanned / total) : 1)
-  } while (cursor !== '0')
+  }
   return soFar
 }
-
-/** What became of one key: the reason where it failed. */
-type Fate = 'copied' | 'kept' | Error
-type Write = (target: Redis, payloads: readonly Payload[]) => Promise<Fate[]>
-
-function put(replace: boolean): Write {
-  return async (target, payloads) => {
-    const asked = target.pipeline()
-    for (const { key, ttl, payload } of payloads) {
-      if (replace) asked.restore(key, ttl, payload, 'REPLACE')
-      else asked.restore(key, ttl, payload)
-    }
-    const replies = (await asked.exec()) ?? []
-    return replies.map(([error]) => {
-      if (!error) return 'copied'
-      if (error.message.startsWith('BUSYKEY')) return 'kept'
-      if (/Bad data format/i.test(error.message)) return error
-      throw error
-    })
-  }
-}
-
-const pretend: Write = async (target, payloads) => {
-  const asked = target.pipeline()
-  for (const { key } of payloads) asked.exists(key)
-  return (await run(asked)).map((exists) => (exists === 1 ? 'kept' : 'copied'))
-}
-
-const pretendAll: Write = async (_, payloads) => payloads.map(() => 'copied')
 
 function add(soFar: Copied, payloads: readonly Payload[], fates: readonly Fate[], expired: number): Copied {
   const keysThat = (is: (fate: Fate) => boolean): Buffer[] =>

@@ -8,56 +8,75 @@ export interface Payload {
   readonly ttl: number
 }
 
-/** Keys that were looked at in one step, and those that are gone since: their time had come. */
+/** What was read in one step. */
 export interface Batch {
   readonly payloads: readonly Payload[]
+  /** Keys that are gone since they were found: their time had come. */
   readonly expired: number
+  /** How many keys were gone through until now, chosen or not. */
+  readonly scanned: number
 }
 
-/** What is read and written at once, in keys and in bytes of memory at the source; a key that is larger travels alone. */
+/** Keys that one SCAN looks at. */
+const STEP = 1_000
+
+/** What is read and written at once, in keys and in bytes; a key that is larger travels alone. */
 const KEYS = 256
 const BYTES = 8 * 1_048_576
 
-/** Reads keys whole, as many at once as is easy on both sides. */
-export async function* readPayloads(from: Redis, keys: readonly Buffer[]): AsyncGenerator<Batch> {
-  for (const batch of await easyBatches(from, keys)) {
-    const asked = from.pipeline()
-    for (const key of batch) asked.dumpBuffer(key).pttl(key)
-    const replies = await run(asked)
-    const payloads = batch.flatMap((key, i): Payload[] => {
-      const [payload, ttl] = [replies[2 * i] as Buffer | null, replies[2 * i + 1] as number]
-      // No time left is not what 0 means to RESTORE.
-      return payload === null || ttl === 0 || ttl === -2 ? [] : [{ key, payload, ttl: Math.max(0, ttl) }]
-    })
-    yield { payloads, expired: batch.length - payloads.length }
-  }
-}
+/**
+ * DUMP and PTTL of each key, until it is enough: one command instead of two for each of a million keys. No time left is not what 0
+ * means to RESTORE, so that such a key counts as gone, as an empty payload.
+ */
+const READ = `
+local bytes, replies = 0, {}
+for _, key in ipairs(ARGV) do
+  if bytes > ${BYTES} then break end
+  local payload, ttl = redis.call('DUMP', key), redis.call('PTTL', key)
+  if not payload or ttl == 0 or ttl == -2 then payload = '' end
+  bytes = bytes + #payload
+  replies[#replies + 1] = payload
+  replies[#replies + 1] = ttl
+end
+return replies`
 
-async function easyBatches(from: Redis, keys: readonly Buffer[]): Promise<Buffer[][]> {
-  const asked = from.pipeline()
-  for (const key of keys) asked.call('MEMORY', 'USAGE', key)
-  const sizes = await run(asked)
-  const batches: Buffer[][] = []
-  let room = 0
-  keys.forEach((key, i) => {
-    const size = Number(sizes[i] ?? 0)
-    const last = batches.at(-1)
-    if (!last || last.length >= KEYS || room < size) {
-      batches.push([key])
-      room = BYTES - size
-    } else {
-      last.push(key)
-      room -= size
+/** Reads chosen keys whole. The server is one of our own: nobody else waits for it. */
+export async function* readPayloads(from: Redis, select: (key: Buffer) => boolean): AsyncGenerator<Batch> {
+  let [cursor, scanned] = ['0', 0]
+  do {
+    const [next, keys] = await from.scanBuffer(cursor, 'COUNT', STEP)
+    cursor = next.toString()
+    scanned += keys.length
+    const chosen = keys.filter(select)
+    // Also a step in which nothing was chosen is one.
+    if (chosen.length === 0) yield { payloads: [], expired: 0, scanned }
+    for (let at = 0; at < chosen.length; ) {
+      const { read, payloads } = await readSome(from, chosen.slice(at, at + KEYS))
+      yield { payloads, expired: read - payloads.length, scanned }
+      at += read
     }
-  })
-  return batches
+  } while (cursor !== '0')
 }
 
-/** Runs a pipeline; rejects with the first error reply. */
-export async function run(pipeline: ReturnType<Redis['pipeline']>): Promise<unknown[]> {
-  const replies = (await pipeline.exec()) ?? []
-  return replies.map(([error, reply]) => {
-    if (error) throw error
-    return reply
+async function readSome(from: Redis, keys: readonly Buffer[]): Promise<{ read: number; payloads: Payload[] }> {
+  const replies = (await from.callBuffer('EVAL', READ, 0, ...keys)) as (Buffer | number)[]
+  const read = replies.length / 2
+  const payloads = keys.slice(0, read).flatMap((key, i): Payload[] => {
+    const [payload, ttl] = [replies[2 * i] as Buffer, replies[2 * i + 1] as number]
+    return payload.length === 0 ? [] : [{ key, payload, ttl: Math.max(0, ttl) }]
   })
+  return { read, payloads }
+}
+
+/** Asks for the next one while this one is being used. */
+export async function* ahead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = source.next()
+  for (;;) {
+    const { done, value } = await next
+    if (done) return
+    next = source.next()
+    // It is awaited in the next round, unless nobody asks any more.
+    next.catch(() => undefined)
+    yield value
+  }
 }

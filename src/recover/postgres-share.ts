@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis'
 import type { Dataset } from '../datasets/dataset.js'
 import { lanesOf, lanesWith } from '../decide/lanes.js'
 import type { Database } from '../postgres/database.js'
-import { run } from './payloads.js'
 
 /** What PostgreSQL wants to be in Redis, and how to ask. */
 export interface Truth {
@@ -35,9 +34,9 @@ export async function postgresShares(redis: Redis, truth: Truth, signal: AbortSi
       const reading = await dataset.read(db, symbols.slice(i, i + BATCH), { thorough: false, parts: undefined })
       const asked = redis.pipeline()
       for (const { key } of reading.wanted) asked.exists(key)
-      const replies = await run(asked)
+      const replies = (await asked.exec()) ?? []
       wanted += replies.length
-      found += replies.filter((reply) => reply === 1).length
+      found += replies.filter(([, exists]) => exists === 1).length
     }
     shares.push({ dataset: dataset.name, wanted, found })
   }

@@ -28,6 +28,8 @@ export interface UndoOptions {
   readonly dryRun: boolean
   /** Which flush, 1 is the last; undefined: the last one that took something we look for. */
   readonly flush: number | undefined
+  /** Not from a snapshot that is older, in epoch ms; undefined: from whatever there is. */
+  readonly notBefore?: number
   readonly signal: AbortSignal
   /** Told often while something gets done; `share` from 0 to 1, where that is known. */
   readonly onProgress?: (act: 'Reading' | 'Loading' | 'Copying', share: number | undefined) => void
@@ -71,7 +73,8 @@ export async function undoFlush(options: UndoOptions): Promise<Undone> {
       onProgress: () => options.onProgress?.('Reading', undefined),
     })
     signal.throwIfAborted()
-    const moments = momentsBefore(sources)
+    const { notBefore = Number.NEGATIVE_INFINITY } = options
+    const moments = momentsBefore(sources.filter((source) => source.kind === 'aof' || source.takenAt >= notBefore))
     if (moments.length === 0) throw troubles[0] ?? nothing('there is no trace of a flush')
     return await undoOne(moments, troubles, story, work, options)
   } finally {
