@@ -24,6 +24,7 @@ const LZF = 3
  * and is then never read from the disk.
  */
 export class RdbBytes {
+  private readonly memory = Buffer.allocUnsafe(CHUNK)
   private chunk = Buffer.alloc(0)
   private at = 0
   /** The place in the file of the first byte of the chunk. */
@@ -49,7 +50,8 @@ export class RdbBytes {
   async fill(wanted = HEADROOM): Promise<void> {
     this.signal?.throwIfAborted()
     const kept = this.at < this.chunk.length ? this.chunk.subarray(this.at) : Buffer.alloc(0)
-    const next = Buffer.allocUnsafe(Math.max(CHUNK, wanted))
+    // The same memory each time, except for a key that is longer: what was handed out are copies.
+    const next = wanted > this.memory.length ? Buffer.allocUnsafe(wanted) : this.memory
     kept.copy(next)
     let length = kept.length
     const start = this.offset
