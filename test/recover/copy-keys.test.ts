@@ -1,5 +1,5 @@
-import { beforeEach, describe, expect, it } from 'vitest'
-import type { RunningRedis } from '../../lab/redis.js'
+import { beforeEach, describe, expect, inject, it } from 'vitest'
+import { type RunningRedis, startRedis } from '../../lab/redis.js'
 import { type CopyOptions, copyKeys } from '../../src/recover/copy-keys.js'
 import { describeOwnServers } from '../support/processes.js'
 import { useRedis } from '../support/servers.js'
@@ -104,6 +104,26 @@ describeOwnServers('copyKeys', () => {
     expect(await copy()).toMatchObject({ failed: 0 })
     expect(await target.cli('DBSIZE')).toBe(5_000)
     expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true)
+  })
+
+  it('reads large values one by one', async () => {
+    const large = Buffer.alloc(9 * 1_048_576, 'x')
+    for (const name of ['a', 'b', 'c']) await source.cli('SETRANGE', name, '0', large)
+    expect(await copy()).toMatchObject({ copied: 3 })
+    expect(await everythingIn(connect(target.url))).toEqual(await everythingIn(connect(source.url)))
+  })
+
+  it.skipIf(!inject('hasTimeSeries'))('brings the rest where the live Redis lacks a module', async () => {
+    const plain = await startRedis({ modules: false })
+    try {
+      await source.cli('TS.ADD', 'series', '1000', '1')
+      await source.cli('SET', 'other', 'x')
+      const { copied, failed, failure } = await copy({ to: plain.url })
+      expect({ copied, failed, key: failure?.key.toString() }).toEqual({ copied: 1, failed: 1, key: 'series' })
+      expect(await plain.cli('GET', 'other')).toBe('x')
+    } finally {
+      await plain.stop()
+    }
   })
 
   describe('a live Redis that does not take it', () => {
