@@ -19,3 +19,17 @@ export function chunksOf<T>(
   }
   return chunks
 }
+
+/** Chunks under way at once: while Redis works on one, the next is made ready. */
+const CONCURRENCY = 2
+
+/** Does the work of each chunk, a few at a time, and gives what each came to, in order. */
+export async function overChunks<T, R>(chunks: readonly T[][], work: (chunk: T[]) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < chunks.length; i = next++) results[i] = await work(chunks[i] as T[])
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+  return results
+}

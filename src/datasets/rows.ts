@@ -2,7 +2,7 @@ import type { RowsConfig } from '../config/rows.js'
 import { NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { exchange, type Wire } from '../redis/wire.js'
-import { chunksOf } from './chunks.js'
+import { chunksOf, overChunks } from './chunks.js'
 import type { Dataset, Finding } from './dataset.js'
 import { lookAtHashes, putHashes } from './rows-hash.js'
 import { RowsReader, type RowWanted } from './rows-reading.js'
@@ -52,18 +52,17 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
     read: (db, symbols, options) => reader.read(db, symbols, options),
     async compare(redis, wanted) {
       const look = isHash ? lookAtHashes : lookAtTexts
-      const findings: RowFinding[] = []
-      for (const chunk of chunksOf(wanted, TRIP, ({ body }) => body.length))
-        findings.push(...(await look(redis, dataset, chunk, config)))
-      return findings
+      const chunks = chunksOf(wanted, TRIP, ({ body }) => body.length)
+      return (await overChunks(chunks, (chunk) => look(redis, dataset, chunk, config))).flat()
     },
     async write(redis, findings, replace): Promise<Tally> {
-      let tally = NOTHING
       const lacking = findings.filter(({ lack }) => lack !== undefined)
-      for (const chunk of chunksOf(lacking, TRIP, ({ wanted }) => wanted.body.length)) {
-        const { written, superseded } = await writeChunk(redis, chunk, isHash, replace)
+      const chunks = chunksOf(lacking, TRIP, ({ wanted }) => wanted.body.length)
+      let tally = NOTHING
+      for (const { written, superseded } of await overChunks(chunks, (chunk) =>
+        writeChunk(redis, chunk, isHash, replace),
+      ))
         tally = { ...tally, fields: tally.fields + written, superseded: tally.superseded + superseded }
-      }
       return { ...tally, keys: lacking.length }
     },
   }
