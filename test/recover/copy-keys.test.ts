@@ -110,7 +110,10 @@ describeOwnServers('copyKeys', () => {
     const large = Buffer.alloc(9 * 1_048_576, 'x')
     for (const name of ['a', 'b', 'c']) await source.cli('SETRANGE', name, '0', large)
     expect(await copy()).toMatchObject({ copied: 3 })
-    expect(await everythingIn(connect(target.url))).toEqual(await everythingIn(connect(source.url)))
+    // To compare buffers of this size element by element would take minutes.
+    for (const name of ['a', 'b', 'c']) {
+      expect((await connect(target.url).getBuffer(name))?.equals(large), name).toBe(true)
+    }
   })
 
   it.skipIf(!inject('hasTimeSeries'))('brings the rest where the live Redis lacks a module', async () => {
