@@ -68,7 +68,8 @@ export async function takeBackup({ config, signal, onProgress, silence }: TakeOp
       keys,
       proof: null,
     })
-    const lost = keys ? vanished(newestGood(earlier)?.manifest.keys ?? null, keys) : []
+    const before = newestGood(earlier)
+    const lost = before ? vanished(before.manifest, backup.manifest) : []
     return { backup, warnings: [...story.warnings, ...warnings, ...lost] }
   } catch (error) {
     await rm(unfinished, { force: true })

@@ -5,8 +5,11 @@ export interface Keepable {
   readonly kind: string
   /** ISO 8601. */
   readonly taken_at: string
+  /** The database that the classes are about. */
+  readonly database: number
   readonly keys: {
-    readonly total: number
+    readonly databases: Readonly<Record<string, number>>
+    /** Every key of that database is in one of these, but for Rekindle's own. */
     readonly classes: readonly {
       readonly match: string | null
       readonly recovery: Recovery | null
@@ -59,7 +62,14 @@ function isGood({ proof }: Keepable): boolean {
 }
 
 function isWorthy(backup: Keepable): boolean {
-  return isGood(backup) && (backup.keys?.total ?? 1) > 0
+  return isGood(backup) && keysHeld(backup) !== 0
+}
+
+/** How many keys a backup holds, without the marks that Rekindle itself writes into an empty Redis; undefined if that is unknown. */
+export function keysHeld({ database, keys }: Pick<Keepable, 'database' | 'keys'>): number | undefined {
+  if (!keys) return undefined
+  const others = Object.entries(keys.databases).filter(([db]) => Number(db) !== database)
+  return [...others.map(([, count]) => count), ...keys.classes.map((each) => each.keys)].reduce((a, b) => a + b, 0)
 }
 
 function keysOf({ keys }: Keepable, match: string | null): number {

@@ -57,7 +57,12 @@ export function manifestOf(change: Partial<Manifest> = {}): Manifest {
     sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
     checked: 'ok',
     modules: [],
-    keys: { total: 10, expiring: 0, databases: { 0: 10 }, classes: [] },
+    keys: {
+      total: 10,
+      expiring: 0,
+      databases: { 0: 10 },
+      classes: [{ match: null, recovery: null, keys: 10, expiring: 0 }],
+    },
     proof: null,
     ...change,
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { expendable, type Keepable } from '../../src/decide/retention.js'
+import { expendable, type Keepable, keysHeld } from '../../src/decide/retention.js'
 
 const NOW = Date.parse('2026-11-20T12:00:00Z')
 const DAY = 24 * 3600_000
@@ -14,12 +14,14 @@ interface Given {
 
 /** A backup so many days old, called by its age. */
 function old(days: number, { kind = 'rdb', keys = 10, proof, sub }: Given = {}): Keepable & { age: number } {
-  const classes = sub === undefined ? [] : [{ match: 'sub:*', recovery: 'backup' as const, keys: sub }]
+  const others = { match: null, recovery: null, keys: (keys ?? 0) - (sub ?? 0) }
+  const classes = sub === undefined ? [others] : [{ match: 'sub:*', recovery: 'backup' as const, keys: sub }, others]
   return {
     age: days,
     kind,
     taken_at: new Date(NOW - days * DAY).toISOString(),
-    keys: keys === null ? null : { total: keys, classes },
+    database: 0,
+    keys: keys === null ? null : { databases: { 0: keys }, classes },
     proof: proof === undefined ? null : { ok: proof },
   }
 }
@@ -77,5 +79,12 @@ describe('retention', () => {
 
   it('takes a backup whose keys could not be counted for one with keys', () => {
     expect(gone([old(0, { keys: null }), old(1, { keys: null }), old(9)])).toEqual([9])
+  })
+
+  it('takes a Redis with nothing but the marks of Rekindle for an empty one', () => {
+    const marked = { database: 1, keys: { databases: { 1: 2 }, classes: [{ match: null, recovery: null, keys: 0 }] } }
+    expect(keysHeld(marked)).toBe(0)
+    expect(keysHeld({ ...marked, database: 0 })).toBe(2)
+    expect(keysHeld({ database: 0, keys: null })).toBe(undefined)
   })
 })
