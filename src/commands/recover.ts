@@ -125,7 +125,9 @@ class Recovery {
     return {
       lines: [
         ...chosen.warnings.map((warning) => `Warning: ${warning}.`),
-        `${act} ${count(copied, 'key')} from ${chosen.path}, which was taken ${sayAge(age)} ago (${taken}).`,
+        ...(troubles.length > 0 && copied + kept === 0
+          ? []
+          : [`${act} ${count(copied, 'key')} from ${chosen.path}, which was taken ${sayAge(age)} ago (${taken}).`]),
         ...(dryRun ? listNames(names, copied) : []),
         ...(kept > 0 ? [`Kept ${count(kept, 'key')} as Redis has them; --replace writes over them.`] : []),
         ...(left > 0 ? [`Left ${count(left, 'key')} to rekindle restore, which has them from PostgreSQL.`] : []),

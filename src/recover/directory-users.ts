@@ -9,13 +9,14 @@ import { connectRedis } from '../redis/connect.js'
  */
 export async function checkUnused(dir: string, redisUrl: string): Promise<void> {
   const used = await findProcess(dir)
-  if (used) throw inUse(dir, `process ${used.pid} (${used.name}) uses it`)
+  if (used) throw inUse(dir, `process ${used.pid} (${used.name}) uses it`, 'stop it first, and leave the folder')
   const server = await findServer(dir, redisUrl)
-  if (server) throw inUse(dir, `the Redis of redis.url, process ${server}, keeps its files there`)
+  const hint = 'stop it first; if it is on another machine, name the server of this folder by REDIS_URL'
+  if (server) throw inUse(dir, `the Redis of redis.url, process ${server}, keeps its files there`, hint)
 }
 
-function inUse(dir: string, why: string): Trouble {
-  return new Trouble('folder_in_use', `${dir} is in use: ${why}`, 'stop it first, and leave the folder', false)
+function inUse(dir: string, why: string, hint: string): Trouble {
+  return new Trouble('folder_in_use', `${dir} is in use: ${why}`, hint, false)
 }
 
 /** The process of the live Redis, if this is its directory. One that cannot be asked is not known to use it. */

@@ -12,6 +12,9 @@ const FILES: Readonly<Record<string, string>> = {
   bf: 'redisbloom.so',
 }
 
+/** The modules that we know where to look for. */
+export const KNOWN_MODULES: Modules = Object.keys(FILES).map((name) => ({ name, version: 0 }))
+
 const PLACES = ['/usr/local/lib/redis/modules', '/usr/lib/redis/modules', '/opt/redis-stack/lib']
 
 /**

@@ -27,7 +27,7 @@ export async function readRdbHeader(path: string): Promise<RdbHeader> {
 }
 
 function parseRdbHeader(bytes: Buffer): RdbHeader | undefined {
-  const format = /^(?:REDIS|VALKEY|VALKE)(\d{3,4})$/.exec(bytes.subarray(0, 9).toString('latin1'))?.[1]
+  const format = /^(?:REDIS|VALKEY)(\d{3,4})$/.exec(bytes.subarray(0, 9).toString('latin1'))?.[1]
   if (format === undefined) return undefined
   const facts = new Map<string, string>()
   let at = 9

@@ -6,13 +6,14 @@ import type { Redis } from 'ioredis'
 import { folderTrouble } from '../backup/folder-trouble.js'
 import type { Manifest } from '../backup/manifest.js'
 import { parseInfo } from '../decide/info.js'
+import { Trouble } from '../errors.js'
 import { connectRedis } from '../redis/connect.js'
 import { isSnapshot } from './aof-cut.js'
 import { readAofFiles } from './aof-files.js'
 import { findAofPlace } from './find-aof.js'
 import { type Tethered, tether } from './life-line.js'
 import { checkMemory } from './memory.js'
-import { moduleFiles } from './modules.js'
+import { KNOWN_MODULES, moduleFiles } from './modules.js'
 import { serverProgram } from './programs.js'
 import { readRdbHeader } from './rdb-header.js'
 import { bootTrouble } from './server-log.js'
@@ -59,7 +60,12 @@ export async function startThrowaway(source: ThrowawaySource, options: Throwaway
   try {
     await checkMemory(await memoryOf(source))
     options.signal.throwIfAborted()
-    return await boot(source, path, program, options)
+    return await boot(source, path, program, options).catch((error: unknown) => {
+      // Nobody has told which modules it needs, as of a dump.rdb from elsewhere: then all that are here.
+      const isUntold = error instanceof Trouble && error.code === 'redis_no_module' && source.modules.length === 0
+      if (!isUntold || moduleFiles(KNOWN_MODULES, program).length === 0) throw error
+      return boot({ ...source, modules: KNOWN_MODULES }, path, program, options)
+    })
   } catch (error) {
     options.signal.throwIfAborted()
     throw (error as NodeJS.ErrnoException).code === undefined ? error : folderTrouble(error, path)

@@ -1,10 +1,20 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { findRedis } from '../../lab/find-redis.js'
 import { startRedis } from '../../lab/redis.js'
 import { Trouble } from '../../src/errors.js'
 import { startThrowaway, type Throwaway, type ThrowawaySource } from '../../src/recover/throwaway.js'
@@ -132,6 +142,23 @@ describeOwnServers('a throwaway server', () => {
     setImmediate(() => abort.abort(new Error('stopped')))
     await expect(starting).rejects.toThrow('stopped')
     expect(ownFolders()).toEqual(before)
+  })
+
+  it.skipIf(!inject('hasTimeSeries'))('finds the modules that nobody has told of', async () => {
+    await redis.cli('TS.ADD', 'untold', '1000', '1')
+    const series = await snapshot(redis, makeFolder())
+    const { PATH } = process.env
+    const { server, module } = findRedis()
+    const bin = makeFolder()
+    copyFileSync(server ?? '', join(bin, 'redis-server'))
+    symlinkSync(module ?? '', join(bin, 'redistimeseries.so'))
+    process.env['PATH'] = `${bin}:${PATH}`
+    try {
+      const { socket } = await boot({ kind: 'rdb', path: series, modules: [] })
+      expect(await connect(socket).exists('untold')).toBe(1)
+    } finally {
+      process.env['PATH'] = PATH
+    }
   })
 
   describe('that cannot be', () => {
