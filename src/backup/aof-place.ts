@@ -1,17 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseInfo } from '../decide/info.js'
 import { Trouble } from '../errors.js'
 import { type Aof, type AofPlace, readAofFiles } from '../recover/aof-files.js'
 import { ask, type Wire } from '../redis/wire.js'
-import { infoNumber, unlessRefused, withServer } from './server-story.js'
+import { infoNumber, unlessRefused } from './server-story.js'
 
-/** The name of the connection that switches rewrites off: who finds another of that name would remember the wrong setting. */
-const CONNECTION = 'rekindle-aof'
-const PERCENTAGE = 'auto-aof-rewrite-percentage'
-/** What the user must set back where we cannot. */
-const DEFAULT_PERCENTAGE = '100'
-/** Between two looks at a rewrite, in ms. */
-const PERIOD = 100
 const SETTING = 'leave backup.aof (--aof) away where Redis keeps no append-only file'
 const AT_HAND =
   'run Rekindle where the data directory of Redis is mounted under the same name, or leave backup.aof (--aof) away'
@@ -56,72 +48,19 @@ function sizesOf({ files }: Aof): number[] {
   return [sum(files), sum(files.filter(({ type }) => type === 'incr'))]
 }
 
-/** Refuses if another Rekindle copies the same append-only file: it would take the switched-off rewrites for the user's setting. */
-async function ensureAlone(wire: Wire): Promise<void> {
-  await ask(wire, 'CLIENT', 'SETNAME', CONNECTION).catch(unlessRefused)
-  const clients = await ask(wire, 'CLIENT', 'LIST').catch(unlessRefused)
-  const copying = String(clients ?? '')
-    .split('\n')
-    .filter((line) => line.includes(` name=${CONNECTION} `))
-  if (copying.length <= 1) return
-  throw new Trouble('redis_busy', 'another copy of the append-only file is under way', 'it passes by itself', true)
-}
-
-/**
- * Runs work while the server begins no rewrite of its append-only file by itself, and none runs. The setting is put back whatever
- * happens, over a new connection if need be. Rejects with the work's error, or a Trouble.
- */
-export async function withoutRewrites<T>(
-  url: string,
-  signal: AbortSignal,
-  work: (wire: Wire) => Promise<T>,
-): Promise<T> {
-  return withServer(url, async (wire) => {
-    await ensureAlone(wire)
-    const percentage = await setting(wire, PERCENTAGE)
-    if (percentage === undefined)
-      throw refused(`CONFIG GET ${PERCENTAGE} is refused`, 'grant +config|get and +config|set to the user of redis.url')
-    try {
-      await setPercentage(wire, '0')
-      await awaitNoRewrite(wire, signal)
-      return await work(wire)
-    } finally {
-      await setPercentage(wire, percentage).catch(() => insistOnPercentage(url, percentage))
-    }
-  })
-}
-
-async function awaitNoRewrite(wire: Wire, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const info = await persistence(wire)
-    if (info.get('aof_rewrite_in_progress') !== '1' && info.get('aof_rewrite_scheduled') !== '1') return
-    await delay(PERIOD, undefined, { signal })
-  }
-}
-
-async function setPercentage(wire: Wire, value: string): Promise<void> {
-  await ask(wire, 'CONFIG', 'SET', PERCENTAGE, value)
-}
-
-async function insistOnPercentage(url: string, value: string): Promise<void> {
-  try {
-    await withServer(url, (wire) => setPercentage(wire, value))
-  } catch (error) {
-    const hint = `the append-only file grows without end until you do: CONFIG SET ${PERCENTAGE} ${value === '0' ? DEFAULT_PERCENTAGE : value}`
-    throw new Trouble('redis_refused', `${PERCENTAGE} could not be set back: ${(error as Error).message}`, hint, false)
-  }
-}
-
-async function setting(wire: Wire, name: string): Promise<string | undefined> {
+/** A setting of the server; undefined where CONFIG GET is refused, or it has none of that name. */
+export async function setting(wire: Wire, name: string): Promise<string | undefined> {
   const reply = await ask(wire, 'CONFIG', 'GET', name).catch(unlessRefused)
   const value = Array.isArray(reply) ? reply[1] : undefined
   return value === undefined ? undefined : String(value)
 }
 
-async function persistence(wire: Wire): Promise<ReadonlyMap<string, string>> {
+/** What INFO persistence says. */
+export async function persistence(wire: Wire): Promise<ReadonlyMap<string, string>> {
   return parseInfo(String(await ask(wire, 'INFO', 'persistence')))
 }
 
-function refused(what: string, hint: string): Trouble {
+/** What Redis does not allow. */
+export function refused(what: string, hint: string): Trouble {
   return new Trouble('redis_refused', what, hint, false)
 }

@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
 import { copyAof, hashAof } from './aof-copy.js'
-import { findAof, withoutRewrites } from './aof-place.js'
+import { findAof } from './aof-place.js'
+import { withoutRewrites } from './aof-rewrites.js'
 import { checkAof } from './check.js'
 import { unfinishedName } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
@@ -30,7 +31,8 @@ export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise
   const { source, database, info, modules, warnings } = await readStory(config.redis.url)
   const unfinished = unfinishedName(backupName(dir, startedAt, 'aof'))
   try {
-    const copy = await copyUnchanged(config, unfinished, signal)
+    const runId = info.get('run_id') ?? 'unknown'
+    const copy = await copyUnchanged(config, runId, unfinished, signal)
     const { checked, warnings: more } = await checkAof(copy.entry, signal)
     const backup = await place(unfinished, {
       version: 1,
@@ -57,16 +59,17 @@ export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise
 }
 
 /** Copies it, and makes sure that it is still made of the same files: somebody may have asked for a rewrite by hand. */
-function copyUnchanged(config: Config, to: string, signal: AbortSignal): ReturnType<typeof copyAof> {
-  return withoutRewrites(config.redis.url, signal, async (wire) => {
+function copyUnchanged(
+  { redis: { url }, backup: { dir } }: Config,
+  runId: string,
+  to: string,
+  signal: AbortSignal,
+): ReturnType<typeof copyAof> {
+  return withoutRewrites({ url, dir, runId, signal }, async (wire) => {
     const found = await findAof(wire)
-    await ensureSpace(
-      config.backup.dir,
-      found.files.reduce((sum, { bytes }) => sum + bytes, 0),
-    )
-    const copy = await copyAof(found, to, signal).catch((error) =>
-      Promise.reject(folderTrouble(error, config.backup.dir)),
-    )
+    const needed = found.files.reduce((sum, { bytes }) => sum + bytes, 0)
+    await ensureSpace(dir, needed)
+    const copy = await copyAof(found, to, signal).catch((error) => Promise.reject(folderTrouble(error, dir)))
     const now = await findAof(wire)
     if (now.files.map(({ path }) => path).join() === found.files.map(({ path }) => path).join()) return copy
     throw new Trouble('redis_busy', 'the append-only file was rewritten while it was copied', 'take it again', true)

@@ -154,6 +154,22 @@ describeOwnServers('a copy of the append-only file', () => {
     await redis.stop()
   })
 
+  it('puts back what a copy that was killed left off, and leaves alone what was off before', async () => {
+    const redis = await startRedis({ args: WITH_AOF })
+    const dir = folder()
+    const config = configFor(redis.url, dir)
+    const runId = /run_id:(\w+)/.exec(String(await redis.cli('INFO', 'server')))?.[1]
+    await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
+    await takeAofBackup({ config, signal: unhurried() })
+    expect(await percentage(redis)).toBe('0')
+    writeFileSync(join(dir, `.aof-rewrites-off-${runId}`), '70')
+    writeFileSync(join(dir, '.aof-rewrites-off-of-an-earlier-process'), '50')
+    await takeAofBackup({ config, signal: unhurried() })
+    expect(await percentage(redis)).toBe('70')
+    expect(namesIn(dir).filter((name) => name.startsWith('.'))).toEqual([])
+    await redis.stop()
+  })
+
   it('is refused if it is broken within', async () => {
     const redis = await startRedis({ args: WITH_AOF })
     await redis.cli('SET', 'a', 'a value')
