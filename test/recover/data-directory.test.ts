@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisOptions, type RunningRedis, startRedis } from '../../lab/redis.js'
@@ -193,6 +203,15 @@ describeOwnServers('a data directory', () => {
       const bad = join(makeFolder(), 'bad.rdb')
       writeFileSync(bad, Buffer.concat([readFileSync(backup.path), Buffer.from('x')]))
       await expect(prepare({ ...backup, path: bad })).rejects.toMatchObject({ code: 'bad_backup' })
+    })
+
+    it('on a disk without room', async () => {
+      const large = join(makeFolder(), 'large.rdb')
+      const { bavail, bsize } = statfsSync(dir)
+      writeFileSync(large, '')
+      // It takes no room itself.
+      truncateSync(large, bavail * bsize)
+      await expect(prepare({ ...backup, path: large })).rejects.toMatchObject({ code: 'no_space', passing: true })
     })
 
     it('when it is stopped in the middle', async () => {
