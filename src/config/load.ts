@@ -6,6 +6,7 @@ import { parseConfig } from './document.js'
 import { firstError } from './mistakes.js'
 import { configError } from './problem.js'
 import { type Config, configSchema } from './schema.js'
+import { withEnvironment } from './variables.js'
 
 export interface LoadOptions {
   /** The file of `--config`; it must exist. */
@@ -18,13 +19,6 @@ export interface LoadOptions {
 /** Looked for in this order when no file is named. */
 export const PLACES: readonly string[] = ['config/rekindle.yaml', '/etc/rekindle/rekindle.yaml']
 
-/** Variables that win over the file, and the keys that they set. */
-const VARIABLES = [
-  ['REDIS_URL', 'redis', 'url'],
-  ['DATABASE_URL', 'postgres', 'url'],
-  ['LOG_LEVEL', 'log', 'level'],
-] as const
-
 /**
  * The file named, else that of REKINDLE_CONFIG, else the first of the usual places, else the defaults; then the environment.
  * @throws ConfigError for the first mistake.
@@ -32,7 +26,7 @@ const VARIABLES = [
 export function loadConfig({ file, env, cwd = process.cwd() }: LoadOptions): Config {
   const { source, text } = readConfigFile(file, env, cwd)
   const document = parseConfig(source, text)
-  const { raw, setters } = withEnvironment(document.raw, env)
+  const { raw, setters } = withEnvironment(document.raw, env, cwd)
   const result = configSchema.safeParse(raw, { reportInput: true })
   if (result.success) return result.data
   const origin = {
@@ -68,24 +62,4 @@ function readText(source: string, cwd: string): string | undefined {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw configError(source, `cannot be read (${code}); it should be a file that this user may read`)
   }
-}
-
-/** The file's data with the environment over it, and which variable set which key. An empty variable counts as unset. */
-function withEnvironment(raw: unknown, env: NodeJS.ProcessEnv): { raw: unknown; setters: Map<string, string> } {
-  const setters = new Map<string, string>()
-  const merged: unknown = structuredClone(raw ?? {})
-  for (const [variable, section, key] of VARIABLES) {
-    const value = env[variable]
-    // What is no mapping stays as it is, to be complained of.
-    if (!value || !isMapping(merged)) continue
-    const own = merged[section] ?? {}
-    if (!isMapping(own)) continue
-    merged[section] = { ...own, [key]: value }
-    setters.set(`${section}.${key}`, variable)
-  }
-  return { raw: merged, setters }
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

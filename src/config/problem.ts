@@ -8,7 +8,9 @@ const LONGEST = 100
 
 /** The error for a value; `problem` reads `<what is wrong>; <what it should be>`. Passwords in it are hidden. */
 export function wrongValue(source: string, path: readonly string[], value: unknown, problem: string): ConfigError {
-  const shown = showValue(value, ['redis', 'postgres', 'alerts'].includes(path[0] ?? ''))
+  // The path of a webhook's URL is all that keeps others from posting there.
+  const isHidden = typeof value === 'string' && /^alerts\.webhook\.(url|secret)$/.test(path.join('.'))
+  const shown = isHidden ? '***' : showValue(value, path[0] === 'redis' || path[0] === 'postgres')
   return configError(source, ...(path.length > 0 ? [dotted(path)] : []), `${shown} ${problem}`)
 }
 
