@@ -9,6 +9,7 @@ import type { Emit, LogEvent } from '../report/events.js'
 import { Liveness, livenessLimit } from '../report/liveness.js'
 import { openLog } from '../report/log.js'
 import { Systemd } from '../report/systemd.js'
+import { openOutlets } from '../serve/outlets.js'
 import { version } from '../version.js'
 import type { Surroundings } from './command.js'
 import { concernsGuarding, Reloader, Underway } from './reload.js'
@@ -28,6 +29,8 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
   }
   const systemd = openSystemd(env, liveness, emit)
   if (systemd instanceof Systemd) observers.push(systemd.take)
+  const outlets = openOutlets(config, version, emit, () => liveness.stuckFor)
+  observers.push(outlets.observe)
   emit(starting(config))
   if (typeof systemd === 'string') emit(inherited(systemd))
 
@@ -39,6 +42,7 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
     underway,
     follow: (next, changed) => {
       if (changed.includes('log')) log.logger.level = next.log.level
+      outlets.follow(next)
       if (!concernsGuarding(changed)) return
       // One after the other: two daemons would each write what the other is about to.
       guarding.unsubscribe()
@@ -56,6 +60,7 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
   process.once('SIGINT', () => process.exit(1))
   emit({ event: 'stopping', signal })
   guarding.unsubscribe()
+  await outlets.close()
   return 0
 }
 

@@ -4,6 +4,8 @@ import { cut } from './ring.js'
 
 /** How many bytes make a megabyte, as Redis counts. */
 const MEGABYTE = 1_048_576
+/** In seconds. */
+const HOUR = 3_600
 
 /** A few short sentences out of the evidence of a `data_loss`; what is unknown gives none. */
 export function explain(evidence: Readonly<Record<string, unknown>>): string[] {
@@ -28,7 +30,10 @@ export function explain(evidence: Readonly<Record<string, unknown>>): string[] {
   const events = keyEvents(evidence['key_events'])
   if (events) says.push(`keys were announced as gone: ${events}`)
   if (evidence['first_look'] === true) says.push('it was the first look since Rekindle started')
-  if (typeof evidence['uptime_s'] === 'number') says.push(`Redis had been up for ${evidence['uptime_s']} s`)
+  // What has run for long did not just start empty.
+  if (typeof evidence['uptime_s'] === 'number' && evidence['uptime_s'] < HOUR) {
+    says.push(`Redis had been up for ${evidence['uptime_s']} s`)
+  }
   if (evidence['aof_enabled'] === false) says.push('the append-only file is off')
   const unsaved = number('unsaved_changes_before')
   if (unsaved > 0) says.push(`${unsaved.toLocaleString('en-US')} changes had not been saved`)
@@ -36,11 +41,17 @@ export function explain(evidence: Readonly<Record<string, unknown>>): string[] {
   return says
 }
 
+/** `cron-cleanup, user default, at 10.0.0.7:51234`. */
 function clientOf(client: unknown): string | undefined {
   if (typeof client !== 'object' || client === null) return undefined
-  const told = Object.entries(client).filter(([name, value]) => typeof value === 'string' && value && name !== 'cmd')
-  const text = told.map(([name, value]) => `${name} ${String(value)}`).join(', ')
-  return text ? cut(text, 200) : undefined
+  const { addr, name, user } = client as Record<string, unknown>
+  const isTold = (value: unknown): value is string => typeof value === 'string' && value !== ''
+  const words = [
+    ...(isTold(name) ? [name] : []),
+    ...(isTold(user) ? [`user ${user}`] : []),
+    ...(isTold(addr) ? [`at ${addr}`] : []),
+  ]
+  return words.length > 0 ? cut(words.join(', '), 200) : undefined
 }
 
 function keyEvents(events: unknown): string {

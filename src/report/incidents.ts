@@ -71,18 +71,24 @@ export function addLoss(incidents: Incident[], event: EventOf<'data_loss'>, at: 
 
 /** Closes a loss and the earlier ones that it took over. */
 export function addHealed(incidents: readonly Incident[], event: EventOf<'healed'>, at: number): void {
+  const { incident: id, supersedes, time_to_heal_ms: healMs, keys, samples, fields, symbols } = event
+  closeAll(
+    incidents.filter((incident) => supersedes.includes(incident.id)),
+    at,
+  )
+  // The number is that of an earlier one, too, where the daemon has begun anew.
+  const incident = incidents.findLast((each) => each.id === id)
+  if (!incident) return
+  incident.healed = { at, healMs, keys, samples, fields, symbols }
+  incident.symbolsBack = incident.symbolsLost
+}
+
+/** Closes what was interrupted, or taken over by another loss: it is over now that everything is whole. */
+export function closeAll(incidents: readonly Incident[], at: number): void {
   for (const incident of incidents) {
-    const isIt = incident.id === event.incident
-    if (incident.healed || !(isIt || event.supersedes.includes(incident.id))) continue
-    incident.healed = {
-      at,
-      // One that was taken over was over when the last was.
-      healMs: isIt ? event.time_to_heal_ms : Math.max(0, at - incident.at + incident.detectMs),
-      keys: isIt ? event.keys : 0,
-      samples: isIt ? event.samples : 0,
-      fields: isIt ? event.fields : 0,
-      symbols: isIt ? event.symbols : 0,
-    }
+    if (incident.healed) continue
+    const healMs = Math.max(0, at - incident.at + incident.detectMs)
+    incident.healed = { at, healMs, keys: 0, samples: 0, fields: 0, symbols: 0 }
     incident.symbolsBack = incident.symbolsLost
   }
 }

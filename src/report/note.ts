@@ -1,6 +1,6 @@
 import type { Board } from './board.js'
 import type { LogEvent } from './events.js'
-import { addHealed, addLoss, addRecovery, addSymbolHealed } from './incidents.js'
+import { addHealed, addLoss, addRecovery, addSymbolHealed, closeAll } from './incidents.js'
 import { addLatency } from './latencies.js'
 import { noteBackups } from './note-backups.js'
 import { noteDoubt, noteSymbol, noteSymbols, noteWhole } from './note-symbols.js'
@@ -55,12 +55,15 @@ function noteServers(board: Board, event: LogEvent, at: number): void {
       const down = { state: 'down' as const, at: at - event.down_for_ms, trouble: { code, reason, hint } }
       if (event.event === 'postgres_down') board.postgres = down
       else board.redis = { ...board.redis, ...down }
-      if (event.event === 'redis_down') board.settled = false
+      if (event.event !== 'redis_down') return
+      if (board.settled || board.lost.size < board.symbols.size) noteDoubt(board, at)
+      board.settled = false
       return
     }
     case 'watching':
       board.settled = true
       board.open = undefined
+      closeAll(board.incidents, at)
       board.keys = event.keys
       noteWhole(board, event.symbols, at)
       return

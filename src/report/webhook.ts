@@ -14,7 +14,7 @@ const FAREWELL = 1_000
 export interface WebhookContext {
   readonly version: string
   /** Told when alerts cannot be sent, and when they can again. */
-  readonly say: Emit
+  readonly emit: Emit
   readonly delivered: (result: 'delivered' | 'dropped') => void
 }
 
@@ -35,7 +35,8 @@ export class Webhook {
   private closed = false
 
   constructor(
-    private readonly config: AlertsConfig['webhook'],
+    /** May be another from the next attempt on. */
+    public config: AlertsConfig['webhook'],
     private readonly context: WebhookContext,
   ) {}
 
@@ -147,7 +148,7 @@ export class Webhook {
   private tell(code: string, reason: string): void {
     const hint = `check alerts.webhook; the newest ${WAITING} alerts are tried again for an hour, and all stand in the log`
     const since_ms = this.failures > 0 ? Date.now() - this.since : 0
-    this.context.say({ event: 'degraded', what: 'webhook', code, reason: `alerts.webhook: ${reason}`, hint, since_ms })
+    this.context.emit({ event: 'degraded', what: 'webhook', code, reason: `alerts.webhook: ${reason}`, hint, since_ms })
   }
 
   private worked(): void {
@@ -155,7 +156,7 @@ export class Webhook {
     if (!hadFailed && !this.saidFull) return
     this.failures = 0
     this.saidFull = false
-    this.context.say({ event: 'recovered', what: 'webhook', after_ms: hadFailed ? Date.now() - this.since : 0 })
+    this.context.emit({ event: 'recovered', what: 'webhook', after_ms: hadFailed ? Date.now() - this.since : 0 })
   }
 }
 

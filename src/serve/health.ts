@@ -27,8 +27,8 @@ export class Pulse {
 
   constructor(
     private readonly board: Board,
-    /** What the daemon itself says is stuck, if anything is. */
-    private readonly stuck: () => string | undefined,
+    /** For how long the daemon has given no sign of life, in ms, where that is too long. */
+    private readonly stuckFor: () => number | undefined,
   ) {
     this.timer = setInterval(() => this.beat(), BEAT)
     this.timer.unref()
@@ -56,7 +56,8 @@ export class Pulse {
   private trouble(lag: number, now: number): string | undefined {
     if (lag >= STUCK) return `the event loop stood still for ${Math.round(lag / 1_000)} s`
     if (!this.board.begun && now - this.board.since >= FIRST_SIGN) return 'the daemon has given no sign of life'
-    return this.stuck()
+    const silent = this.stuckFor()
+    return silent === undefined ? undefined : `the daemon has given no sign of life for ${Math.round(silent / 1_000)} s`
   }
 
   private beat(): void {

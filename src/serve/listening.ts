@@ -34,7 +34,7 @@ export class Listening {
   constructor(
     private readonly listen: string,
     handle: RequestListener,
-    private readonly say: Emit,
+    private readonly emit: Emit,
   ) {
     this.address = readAddress(listen)
     this.server = createServer({ ...LIMITS, keepAlive: true, noDelay: true }, handle)
@@ -69,7 +69,7 @@ export class Listening {
     this.failures = 0
     if (this.said === undefined) return
     this.said = undefined
-    this.say({ event: 'recovered', what: 'http', after_ms: Date.now() - this.since })
+    this.emit({ event: 'recovered', what: 'http', after_ms: Date.now() - this.since })
   }
 
   private async failed(error: NodeJS.ErrnoException): Promise<void> {
@@ -84,7 +84,7 @@ export class Listening {
     if (this.said === trouble.code) return
     if (this.said === undefined) this.since = Date.now()
     this.said = trouble.code
-    this.say({ event: 'degraded', what: 'http', ...trouble, since_ms: Date.now() - this.since })
+    this.emit({ event: 'degraded', what: 'http', ...trouble, since_ms: Date.now() - this.since })
   }
 
   /** What is in the way; undefined for the socket of a process that is gone, which is removed. */

@@ -12,9 +12,13 @@ import { fragmentsOf } from './page.js'
 import { routes } from './routes.js'
 import { Stream } from './stream.js'
 
+type Places = Pick<Config, 'http' | 'alerts'>
+
 export interface Outlets {
   /** Takes an event: the board, the metrics and the webhook see it. Never waits, never throws. */
   readonly observe: Emit
+  /** Goes on at other places, as a new configuration names them. */
+  follow(config: Places): void
   /** Stops listening, and gives alerts that are on their way a moment. */
   close(): Promise<void>
 }
@@ -24,37 +28,39 @@ const OF_SYMBOLS: ReadonlySet<string> = new Set(['sync', 'symbol_ready', 'symbol
 
 /**
  * Opens all by which Rekindle is seen from outside, but for the log: health, metrics and the status page at `http.listen`, and alerts
- * to `alerts.webhook`. Trouble with them is told to `log`, and hinders nothing else.
+ * to `alerts.webhook`. Trouble with them is emitted, and hinders nothing else; `emit` is to lead back to `observe`, too.
  *
- * `stuck` says what of the daemon is stuck, if anything is: then /healthz answers 503.
+ * `stuckFor` says for how long, in ms, the daemon has given no sign of life, where that is too long: then /healthz answers 503.
  */
 export function openOutlets(
-  config: Pick<Config, 'http' | 'alerts'>,
+  config: Places,
   version: string,
-  log: Emit,
-  stuck: () => string | undefined = () => undefined,
+  emit: Emit,
+  stuckFor: () => number | undefined = () => undefined,
 ): Outlets {
   const board = blankBoard(version, Date.now())
   const metrics = openMetrics(board)
-  const observe: Emit = (event) => {
-    const clean = OF_SYMBOLS.has(event.event) ? event : redactValues(event)
-    note(board, clean, Date.now())
-    metrics.observe(clean)
-    webhook.observe(clean)
-  }
-  const say: Emit = (event) => {
-    log(event)
-    observe(event)
-  }
-  const webhook = new Webhook(config.alerts.webhook, { version, say, delivered: metrics.delivered })
-  const pulse = new Pulse(board, stuck)
+  const pulse = new Pulse(board, stuckFor)
   const stream = new Stream(board, (now) => fragmentsOf(board, now))
-  const { listen } = config.http
-  const server = listen
-    ? new Listening(listen, routes(readAddress(listen), { board, pulse, stream, metrics }), say)
-    : undefined
+  const webhook = new Webhook(config.alerts.webhook, { version, emit, delivered: metrics.delivered })
+  const serve = (listen: string | false): Listening | undefined =>
+    listen ? new Listening(listen, routes(readAddress(listen), { board, pulse, stream, metrics }), emit) : undefined
+  let listening = config.http.listen
+  let server = serve(listening)
   return {
-    observe,
+    observe: (event) => {
+      const clean = OF_SYMBOLS.has(event.event) ? event : redactValues(event)
+      note(board, clean, Date.now())
+      metrics.observe(clean)
+      webhook.observe(clean)
+    },
+    follow: ({ http, alerts }) => {
+      webhook.config = alerts.webhook
+      if (http.listen === listening) return
+      listening = http.listen
+      void server?.close()
+      server = serve(listening)
+    },
     close: async () => {
       pulse.stop()
       stream.close()

@@ -38,7 +38,7 @@ function headline(board: Board, now: number): Headline {
         return {
           tone: 'warn',
           title: 'Whole, but changes do not arrive',
-          text: html`PostgreSQL has been down since ${moment(postgres.at, now)}: ${postgres.trouble?.reason}`,
+          text: html`PostgreSQL went away ${moment(postgres.at, now)}: ${postgres.trouble?.reason}`,
         }
       }
       return { tone: 'good', title: 'Everything is whole', text: whole(board, now) }
@@ -52,7 +52,7 @@ function headline(board: Board, now: number): Headline {
       return {
         tone: 'bad',
         title: 'Redis is down',
-        text: html`Since ${moment(redis.at, now)}. ${trouble?.reason}<br><span class="mend">${trouble?.hint}</span>`,
+        text: html`It went away ${moment(redis.at, now)}. ${trouble?.reason}<br><span class="mend">${trouble?.hint}</span>`,
       }
     default:
       return { tone: 'calm', title: code === 'stopping' ? 'Stopping' : 'Looking', text: html`${reason}` }
@@ -90,11 +90,11 @@ function figure(name: string, value: Html | string, note: Html | string, tone = 
 function symbols({ total, symbols: known, lost: gone, settled }: Board): Figure {
   const all = total ?? (known.size > 0 ? known.size : undefined)
   if (all === undefined) return ['–', 'not known yet']
-  if (!settled && gone.size === 0) return [html`– <i>of ${count(all)}</i>`, 'not looked at yet']
+  if (!settled && gone.size >= known.size) return [html`– <i>of ${count(all)}</i>`, 'not looked at yet']
   const back = Math.max(0, all - gone.size)
   return [
     html`${count(back)} <i>of ${count(all)}</i>`,
-    gone.size === 0 ? 'all' : `${count(gone.size)} not`,
+    gone.size === 0 ? 'workers may read' : `${count(gone.size)} not`,
     gone.size === 0 ? 'good' : 'bad',
   ]
 }

@@ -33,7 +33,7 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 20px; mar
 .live[data-state]::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--f0); }
 .live[data-state=off] { color: var(--bad); }
 .live[data-state=off]::before { background: var(--gone); }
-main { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; align-items: start; }
+main { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 18px 20px; }
 #state { grid-column: 1 / -1; background: none; border: 0; padding: 0; }
 #losses, #symbols, #log { grid-column: 1 / -1; }
@@ -118,7 +118,10 @@ details > summary { color: inherit; } #older > summary, #log-more > summary { co
 footer { color: var(--soft); font-size: 13px; margin-top: 20px; }
 @media (max-width: 720px) {
   body { padding: 14px 12px 28px; }
+  .servers { order: 3; flex-basis: 100%; } .live { margin-left: auto; }
   main { grid-template-columns: minmax(0, 1fr); gap: 12px; }
+  .symbols { grid-template-columns: repeat(auto-fill, minmax(98px, 1fr)); gap: 5px; } .symbols li { padding: 3px 6px; }
+  .symbols bdi { font-size: 12px; }
   .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 10px; margin-top: 12px; }
   .figure { padding: 12px 14px; } .figure dd > b { font-size: 20px; }
   .hero { padding: 16px 16px; } .hero h2 { font-size: 22px; }
