@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { type Backup, readBackup, readShelf } from '../backup/shelf.js'
+import { type Backup, readShelf } from '../backup/shelf.js'
 import { configError } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import { readSymbols } from '../detect/roster.js'
 import { Trouble } from '../errors.js'
-import { findFile } from '../recover/choose-backup.js'
+import { findFile, notDescribed, readDescribed } from '../recover/choose-backup.js'
 import { type Drill, drill } from '../recover/drill.js'
 import type { Answer } from './answer.js'
 import { sayDuration } from './patience.js'
@@ -40,14 +40,9 @@ export async function verifyBackups(
 async function choose({ backup: { dir } }: Config, file: string | undefined, all: boolean): Promise<Backup[]> {
   if (file !== undefined) {
     const path = await findFile(dir, file)
-    const backup = await readBackup(path)
+    const backup = await readDescribed(path)
     if (backup) return [backup]
-    throw new Trouble(
-      'no_backup',
-      `${path} has no manifest to be compared with`,
-      'name one of rekindle backup list',
-      false,
-    )
+    throw notDescribed(path)
   }
   const backups = await readShelf(dir)
   if (backups.length === 0)

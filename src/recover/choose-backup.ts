@@ -47,16 +47,22 @@ export async function findFile(dir: string, name: string): Promise<string> {
   throw new Trouble('no_backup', `${name}: no such backup`, 'rekindle backup list names them', false)
 }
 
+/** The backup of this path, undefined if it has no manifest. Rejects with a Trouble if it may not be read. */
+export function readDescribed(path: string): Promise<Backup | undefined> {
+  return readBackup(path).catch((error) => Promise.reject(folderTrouble(error, path)))
+}
+
 async function chooseFile(path: string): Promise<Chosen> {
-  const backup = await readBackup(path)
+  const backup = await readDescribed(path)
   if (backup) return describe(backup)
   try {
-    const { mtimeMs } = await stat(path)
+    const stats = await stat(path)
+    if (stats.isDirectory()) throw notDescribed(path)
     const { facts } = await readRdbHeader(path)
     return {
       path,
       source: { kind: 'rdb', path, modules: [] },
-      takenAt: Number(facts.get('ctime') ?? 0) * 1000 || mtimeMs,
+      takenAt: Number(facts.get('ctime') ?? 0) * 1000 || stats.mtimeMs,
       version: facts.get('redis-ver'),
       manifest: undefined,
       warnings: [`${path} has no manifest: it is taken as it is, unproved`],
@@ -64,6 +70,11 @@ async function chooseFile(path: string): Promise<Chosen> {
   } catch (error) {
     throw folderTrouble(error, path)
   }
+}
+
+/** Says that only what has a manifest will do. */
+export function notDescribed(path: string): Trouble {
+  return new Trouble('no_backup', `${path} has no manifest`, 'name one of rekindle backup list', false)
 }
 
 function describe(backup: Backup): Chosen {

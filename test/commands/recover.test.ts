@@ -200,6 +200,22 @@ describeOwnServers('rekindle recover', () => {
       expect(await keys()).toEqual([])
     })
 
+    it('with a folder that is no backup', async () => {
+      expect(await recover('--backup', makeFolder())).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('has no manifest'),
+      })
+    })
+
+    it.skipIf(process.getuid?.() === 0)('with a backup that may not be read', async () => {
+      const hidden = join(makeFolder(), 'hidden.rdb')
+      writeFileSync(hidden, readFileSync(backup), { mode: 0o000 })
+      expect(await recover('--backup', hidden)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('permission denied'),
+      })
+    })
+
     it('if redis-server is missing', async () => {
       const bin = makeFolder()
       mkdirSync(bin, { recursive: true })
