@@ -17,6 +17,8 @@ export interface TakeOptions {
   readonly signal: AbortSignal
   /** The bytes of the snapshot that have come, and of how many if the server told. */
   readonly onProgress?: (bytes: number, total: number | undefined) => void
+  /** All has come, and is now read and checked. */
+  readonly onCheck?: () => void
   /** For how long the server may say nothing, in ms; 60 s unless given. */
   readonly silence?: number
 }
@@ -31,7 +33,7 @@ export interface Taken {
  * Takes an RDB of the Redis over the network into the folder of the backups: checked, with its manifest, and complete or not there
  * at all. Rejects with a Trouble, or with the signal's reason; earlier backups are untouched then.
  */
-export async function takeBackup({ config, signal, onProgress, silence }: TakeOptions): Promise<Taken> {
+export async function takeBackup({ config, signal, onProgress, onCheck, silence }: TakeOptions): Promise<Taken> {
   const { url } = config.redis
   const { dir } = config.backup
   await prepareFolder(dir, Date.now())
@@ -50,6 +52,7 @@ export async function takeBackup({ config, signal, onProgress, silence }: TakeOp
       ...(onProgress && { onProgress }),
       ...(silence !== undefined && { silence }),
     })
+    onCheck?.()
     const { database, modules, source, info } = story
     const { checked, keys, warnings } = await checkRdb(unfinished, { classes: classesOf(config), database, signal })
     const backup = await place(unfinished, {

@@ -15,7 +15,7 @@ import { verifyBackups } from './backup-verify.js'
 import type { Add } from './command.js'
 import { insistOnRedis } from './insist.js'
 import { sayDuration } from './patience.js'
-import { count } from './progress.js'
+import { count, type Progress } from './progress.js'
 import { type Session, troubleOf, withSession } from './session.js'
 
 /** What `rekindle backup` may be told, whatever it is to do. */
@@ -84,21 +84,28 @@ function withoutFile(act: BackupAct): BackupAct {
 function backupNow(config: Config, { timeout }: BackupOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
     await awaitRedis(session)
-    const startedAt = Date.now()
     const { progress, patience, server } = session
-    const onProgress = (bytes: number, total: number | undefined): void => {
-      if (!progress.isDue) return
-      const rate = `${sayBytes((bytes / Math.max(1, Date.now() - startedAt)) * 1000)}/s`
-      if (bytes === 0) progress.say('Waiting for Redis to begin …')
-      else if (total) progress.show('Backing up', bytes / total, [`${sayBytes(bytes)} of ${sayBytes(total)}`, rate])
-      else progress.say(`Backing up ${sayBytes(bytes)} · ${rate}`)
-    }
+    const onCheck = (): void => progress.say('Checking …')
+    const options = { config, signal: patience.signal, silence: timeout, onProgress: showProgress(progress), onCheck }
     try {
-      return tellRound(await backUp({ config, signal: patience.signal, silence: timeout, onProgress }))
+      return tellRound(await backUp(options))
     } catch (error) {
       throw troubleOf(error, server)
     }
   })
+}
+
+/** Draws how much has come, and how fast since the first byte came. */
+function showProgress(progress: Progress): (bytes: number, total: number | undefined) => void {
+  let begunAt: number | undefined
+  return (bytes, total) => {
+    if (bytes > 0) begunAt ??= Date.now()
+    if (!progress.isDue) return
+    const rate = `${sayBytes(Math.round((bytes / Math.max(1, Date.now() - (begunAt ?? 0))) * 1000))}/s`
+    if (bytes === 0) progress.say('Waiting for Redis to begin …')
+    else if (total) progress.show('Backing up', bytes / total, [`${sayBytes(bytes)} of ${sayBytes(total)}`, rate])
+    else progress.say(`Backing up ${sayBytes(bytes)} · ${rate}`)
+  }
 }
 
 /** Waits, within the time allowed, until Redis can be reached and has its data; from then on only its silence counts. */
