@@ -28,8 +28,15 @@ export interface Orphans {
   readonly values: number
 }
 
+/** Keys that look like those of a dataset, and that nothing in PostgreSQL wants. */
+export interface Strays {
+  readonly dataset: string
+  readonly keys: readonly string[]
+}
+
 export interface Comparison {
   readonly looks: readonly Look[]
+  readonly strays: readonly Strays[]
   /** Datasets that cannot be compared, and why. */
   readonly hidden: ReadonlyMap<string, Trouble>
   /** Values that PostgreSQL holds but Redis cannot. */
@@ -74,7 +81,7 @@ export async function compareAll(session: Session, lanes: Lanes, life: Life, sig
   const inOrder = [...lanes].flatMap(([symbol, datasets]) =>
     datasets.flatMap((dataset) => looks.get(idOf({ symbol, dataset })) ?? []),
   )
-  return { looks: inOrder, hidden: comparer.hidden, leftOut }
+  return { looks: inOrder, strays: await comparer.straysOf(inOrder), hidden: comparer.hidden, leftOut }
 }
 
 /** Of the differences of a second look, those that the first saw just so; a key that is gone counts at once. */
@@ -146,6 +153,24 @@ class Comparer {
       if (!this.hidden.has(dataset.name)) await patience.pause(this.signal)
     }
     return []
+  }
+
+  /** What is left in Redis of the datasets that could be seen whole. */
+  async straysOf(looks: readonly Look[]): Promise<Strays[]> {
+    const found: Strays[] = []
+    for (const { name, strays } of this.session.datasets) {
+      if (!strays || this.hidden.has(name)) continue
+      const wanted = new Set(looks.flatMap((look) => (look.dataset === name ? look.keys.map(({ key }) => key) : [])))
+      const keys = await strays(this.life.bulk, (key) => wanted.has(key)).catch((error: unknown) => {
+        const trouble = troubleOf(error, this.session.server)
+        // To count them is a courtesy: where SCAN is forbidden, there is none.
+        if (trouble.passing) throw trouble
+        return []
+      })
+      this.signal.throwIfAborted()
+      if (keys.length > 0) found.push({ dataset: name, keys })
+    }
+    return found
   }
 
   /** Keeps the names of the keys and what they lack, and lets go of the values. */

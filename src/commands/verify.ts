@@ -3,7 +3,7 @@ import { lanesOf } from '../decide/lanes.js'
 import { planTasks } from '../decide/tasks.js'
 import type { Lack } from '../model.js'
 import { type Answer, namedTroubles, tell } from './answer.js'
-import { type Comparison, compareAll, type Orphans } from './comparison.js'
+import { type Comparison, compareAll, type Orphans, type Strays } from './comparison.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { Restoration } from './restoration.js'
@@ -65,17 +65,18 @@ async function mend(session: Session, enabled: readonly string[], comparison: Co
 }
 
 function report(verdict: Verdict): Answer {
-  const { symbols, lacks, orphans, keys, hidden, leftOut, repaired, took } = verdict
+  const { symbols, lacks, orphans, strays, keys, hidden, leftOut, repaired, took } = verdict
   const unseen = [...hidden].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
   return {
     ok: lacks.length === 0,
-    lines: [...listing(lacks), sentence(verdict), ...strangers(orphans)],
+    lines: [...listing(lacks), sentence(verdict), ...strangers(orphans), ...strays.map(sayStrays)],
     data: {
       symbols,
       keys,
       keys_lacking: lacks.length,
       lacks: lacks.map(({ picture, ...lack }) => lack),
       orphans,
+      ...(strays.length > 0 && { strays: strays.map(({ dataset, keys }) => ({ dataset, keys: keys.length })) }),
       left_out: leftOut,
       ...(repaired && { repaired: repaired.written.size }),
       ...(unseen.length > 0 && { unseen }),
@@ -108,6 +109,12 @@ function strangers(orphans: readonly Orphans[]): string[] {
   const [are, they] = total === 1 ? ['is', 'it is'] : ['are', 'they are']
   const where = `${count(total, 'value')} in ${count(orphans.length, 'key')}`
   return [`${where} ${are} not known to PostgreSQL, ${showKey(first.key)} for one; ${they} left alone.`]
+}
+
+/** Keys that belong to no row, in one line for each dataset. */
+function sayStrays({ dataset, keys }: Strays): string {
+  const belong = keys.length === 1 ? 'belongs' : 'belong'
+  return `${count(keys.length, 'key')} of ${dataset} ${belong} to no row, ${showKey(keys[0] ?? '')} for one; left alone.`
 }
 
 /** A key may hold any character; on a terminal some of them do harm. */

@@ -66,6 +66,10 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   readonly polling?: Polling
   /** Key events that any write to a key of this kind sends, and that therefore mean no loss. */
   readonly ordinaryEvents?: readonly string[]
+  /** True if what is wanted goes and takes its keys along, so that a key that is gone may be one that nothing wants any more. */
+  readonly comesAndGoes?: boolean
+  /** Keys in Redis that look like those of this dataset and are not wanted; absent where that cannot be told cheaply. */
+  strays?(redis: Wire, isWanted: (key: string) => boolean): Promise<string[]>
   read(db: Database, symbols: readonly string[], options: ReadOptions): Promise<Reading<W>>
   /** Looks at Redis: by digest where that is enough, value by value if `thorough`. Never writes. */
   compare(redis: Wire, wanted: readonly W[], thorough: boolean): Promise<F[]>

@@ -7,6 +7,7 @@ import type { Dataset, Finding } from './dataset.js'
 import { lookAtHashes, putHashes } from './rows-hash.js'
 import { RowsReader, type RowWanted } from './rows-reading.js'
 import { chosenBy, fingerprintSql } from './rows-sql.js'
+import { findStrays } from './rows-strays.js'
 import { lookAtTexts, putTexts } from './rows-text.js'
 import { countWritten } from './written.js'
 
@@ -33,7 +34,11 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
   return {
     name: dataset,
     rank,
-    ...(config.symbol === undefined && { lane: dataset }),
+    comesAndGoes: true,
+    ...(config.symbol === undefined && {
+      lane: dataset,
+      strays: (redis: Wire, isWanted: (key: string) => boolean) => findStrays(redis, config.key, isWanted),
+    }),
     // SET gives a string, and so takes nothing away from one; that the value is another is found by the scrub.
     ...(!isHash && { ordinaryEvents: ['set', 'overwritten'] }),
     polling: {

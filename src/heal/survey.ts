@@ -58,7 +58,8 @@ export async function survey(suspicion: Suspicion, context: SurveyContext): Prom
   const { scope } = suspicion
   const all = [...context.lanes.keys()]
   const symbols = scope === 'all' ? all : all.filter((symbol) => scope.has(symbol))
-  const gone = [...(await lostKeys(probe, holdings, symbols)).values()].flat()
+  const missing = [...(await lostKeys(probe, holdings, symbols)).values()].flat()
+  const gone = scope === 'all' ? missing : await stillWanted(missing, context)
   const lacks = gone.flatMap((key) => lostLack(key, holdings))
   // Another database's FLUSHDB sends the same signal; then the epoch still stands.
   const dismissed = onlyFlush(suspicion) && lacks.length === 0 && (await readEpoch(probe)) !== null
@@ -67,6 +68,32 @@ export async function survey(suspicion: Suspicion, context: SurveyContext): Prom
   const isLeft: Selection = (symbol, dataset) => !lost.has(JSON.stringify([symbol, dataset]))
   const compared = await compareSymbols(symbols, context, isLeft)
   return { ...compared, lacks: [...lacks, ...compared.lacks] }
+}
+
+/**
+ * Those of the missing keys that PostgreSQL still wants, or of which it cannot be asked: whoever removes a row may remove its key
+ * before anyone has told us. The others are missed no more.
+ */
+async function stillWanted(
+  missing: readonly string[],
+  { datasets, holdings, sides }: Pick<SurveyContext, 'datasets' | 'holdings' | 'sides'>,
+): Promise<readonly string[]> {
+  const removed = new Set<string>()
+  for (const dataset of datasets.filter(({ comesAndGoes }) => comesAndGoes)) {
+    const { name } = dataset
+    const its = missing.filter((key) => holdings.ownerOf(key)?.dataset === name)
+    const symbols = new Set(its.flatMap((key) => holdings.ownerOf(key)?.symbol ?? []))
+    if (its.length === 0) continue
+    const reading = await dataset
+      .read(sides.db, [...symbols], { thorough: false, parts: undefined })
+      .catch(() => undefined)
+    if (!reading) continue
+    const wanted = new Set(reading.wanted.map(({ key }) => key))
+    const unwanted = its.filter((key) => !wanted.has(key))
+    for (const symbol of symbols) holdings.release(symbol, name, unwanted)
+    for (const key of unwanted) removed.add(key)
+  }
+  return missing.filter((key) => !removed.has(key))
 }
 
 function onlyFlush({ signals }: Suspicion): boolean {

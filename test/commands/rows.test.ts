@@ -91,6 +91,22 @@ describe('with rows', () => {
     expect(await redis.cli('TTL', 'sub:3')).toBe(-1)
   })
 
+  it('verify counts the keys of rows that are gone, and leaves them alone', async () => {
+    await rekindle(['restore'], env({ plans: PLANS }))
+    await database.query('DELETE FROM plans WHERE id > 1')
+    await redis.cli('SET', 'sub:1:else', 'not one of them')
+    const { status, stdout } = await rekindle(['verify'], env({ plans: PLANS }))
+    expect(status).toBe(0)
+    expect(stdout).toMatch(
+      /^1 key of 1 symbol hold .*\n2 keys of rows\.plans belong to no row, sub:[23] for one; left alone\.\n$/,
+    )
+    expect((await rekindleJson(['verify', '--repair'], env({ plans: PLANS }))).answer).toMatchObject({
+      ok: true,
+      strays: [{ dataset: 'rows.plans', keys: 2 }],
+    })
+    expect(await redis.cli('EXISTS', 'sub:2', 'sub:3')).toBe(2)
+  })
+
   it('one that cannot be read is named in one line, and the others are restored', async () => {
     const rows = {
       gone: { table: 'gone', key: 'gone:{id}' },

@@ -187,6 +187,18 @@ describe('rows', () => {
     expect(daemon.all('data_loss')).toHaveLength(1)
   })
 
+  it('that are removed with their keys are not missed, though nobody has told us yet', async () => {
+    await start({ tokens: TOKENS }, { poll: '10s' })
+    await database.query("DELETE FROM tokens WHERE name = 'b'")
+    await client.del('token:b')
+    await daemon.next('suspicion')
+    await client.rename('token:a', 'elsewhere')
+    const { loss } = await oneIncident(daemon, 'deletion')
+    expect(loss.evidence['key_events']).toEqual({ rename_from: 1 })
+    expect(await client.mget('token:a', 'token:b')).toEqual(['x', null])
+    expect(daemon.all('data_loss')).toHaveLength(1)
+  })
+
   it('expire without an alarm, and are not brought back', async () => {
     await database.query("INSERT INTO plans VALUES (9, 'trial', 1, now() + interval '2500 milliseconds')")
     await start({ plans: PLANS }, { poll: '50ms', scrub: '500ms' })
