@@ -9,7 +9,6 @@ import type { Emit, LogEvent } from '../report/events.js'
 import { Liveness, livenessLimit } from '../report/liveness.js'
 import { openLog } from '../report/log.js'
 import { Systemd } from '../report/systemd.js'
-import { openOutlets } from '../serve/outlets.js'
 import { version } from '../version.js'
 import type { Surroundings } from './command.js'
 import { concernsGuarding, Reloader, Underway } from './reload.js'
@@ -29,6 +28,8 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
   }
   const systemd = openSystemd(env, liveness, emit)
   if (systemd instanceof Systemd) observers.push(systemd.take)
+  // The other commands start sooner without what only the daemon needs.
+  const { openOutlets } = await import('../serve/outlets.js')
   const outlets = openOutlets(config, version, emit, () => liveness.stuckFor)
   observers.push(outlets.observe)
   emit(starting(config))
