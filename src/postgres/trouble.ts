@@ -30,7 +30,11 @@ export function postgresTrouble(
   const hint = (code === '28000' && tlsHint(text, POSTGRES_TLS)) || REFUSED[code]
   if (hint) return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, hint, false)
   if (code === '42501') {
-    return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, 'GRANT SELECT on it to this user', false)
+    const right = /denied for (database|schema)/.exec(text)?.[1]
+    if (right === 'database')
+      return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, 'GRANT CONNECT on it to this user', false)
+    const mend = `GRANT ${right === 'schema' ? 'USAGE' : 'SELECT'} on it to this user`
+    return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, mend, false)
   }
   // 42: a table or column is missing, or of another type than the query needs; 22: a value does not fit.
   if (/^(42|22|3F)/.test(code)) {

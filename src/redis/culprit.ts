@@ -1,4 +1,5 @@
-import { ask, type Wire } from './wire.js'
+import { listClients } from './clients.js'
+import type { Wire } from './wire.js'
 
 /** Commands that can take everything at once. */
 const WHOLESALE = /^(flushall|flushdb|swapdb)(\||$)/
@@ -9,10 +10,7 @@ const WHOLESALE = /^(flushall|flushdb|swapdb)(\||$)/
  */
 export async function findCulprit(probe: Wire): Promise<Record<string, string> | undefined> {
   try {
-    const clients = String(await ask(probe, 'CLIENT', 'LIST'))
-      .trim()
-      .split('\n')
-      .map(readClient)
+    const clients = await listClients(probe)
     const suspects = clients.filter(({ cmd }) => WHOLESALE.test(cmd ?? ''))
     const latest = suspects.sort((a, b) => Number(a['idle']) - Number(b['idle']))[0]
     if (!latest) return undefined
@@ -22,10 +20,4 @@ export async function findCulprit(probe: Wire): Promise<Record<string, string> |
     // Evidence only: without the permission the alert is as right, just less telling.
     return undefined
   }
-}
-
-function readClient(line: string): Partial<Record<string, string>> {
-  return Object.fromEntries(
-    line.split(' ').map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]),
-  )
 }

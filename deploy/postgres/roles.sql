@@ -1,0 +1,6 @@
+-- The role of the example's workers, which write what Rekindle restores from.
+
+CREATE ROLE worker LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;
+GRANT USAGE ON SCHEMA public TO worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO worker;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO worker;
