@@ -19,7 +19,7 @@ export function recoverInto(config: Config, dir: string, file: string | undefine
       onProgress: (share) => progress.show('Copying', share, [backup.path]),
     })
     const taken = new Date(backup.takenAt).toISOString()
-    const { snapshot = null, aof, aside = null } = prepared
+    const { snapshots, aof, aside = null } = prepared
     return {
       lines: [
         ...backup.warnings.map((warning) => `Warning: ${warning}.`),
@@ -31,7 +31,7 @@ export function recoverInto(config: Config, dir: string, file: string | undefine
         taken_at: taken,
         warnings: backup.warnings,
         dir: prepared.dir,
-        snapshot,
+        snapshots,
         aof,
         aside,
       },
@@ -40,15 +40,16 @@ export function recoverInto(config: Config, dir: string, file: string | undefine
   })
 }
 
-function nextSteps({ dir, snapshot, aof, aside, isForeign }: Prepared): string[] {
+function nextSteps({ dir, snapshots, aof, aside, isForeign }: Prepared): string[] {
   return [
     ...(aside ? [`What stood there lies in ${aside}; remove it when all is well.`] : []),
     ...(isForeign ? [`The files are yours, but ${dir} is not: let the user of the server read and write them.`] : []),
     'Start the server now:',
     `  with appendonly yes it loads ${aof}`,
-    snapshot
-      ? `  with appendonly no it loads ${snapshot}`
+    snapshots.length > 0
+      ? `  with appendonly no it loads ${snapshots.join(' or ')}`
       : '  with appendonly no it would start empty: this backup is an append-only file',
+    'If its dbfilename, appenddirname or appendfilename are others, rename these first.',
     'Then rekindle restore brings what PostgreSQL has up to date.',
   ]
 }

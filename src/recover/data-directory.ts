@@ -23,8 +23,8 @@ export interface PrepareOptions {
 /** A directory in which a server will start with the backup. Names are full. */
 export interface Prepared {
   readonly dir: string
-  /** What a server with `appendonly no` loads; undefined where the backup is an append-only file. */
-  readonly snapshot: string | undefined
+  /** What a server with `appendonly no` loads, under each name that it may want; none where the backup is an append-only file. */
+  readonly snapshots: readonly string[]
   /** What one with `appendonly yes` loads. */
   readonly aof: string
   /** Where lies what stood there before; undefined if there was nothing. */
@@ -50,7 +50,7 @@ export async function prepareDirectory({ dir: named, ...options }: PrepareOption
     await fill(dir, layout, aside, options)
     return {
       dir,
-      snapshot: layout.snapshot && join(dir, layout.snapshot),
+      snapshots: layout.snapshots.map((name) => join(dir, name)),
       aof: join(dir, layout.aof),
       aside: layout.old.length > 0 ? aside : undefined,
       isForeign: ![0, uid].includes(process.getuid?.() ?? 0),

@@ -42,10 +42,19 @@ type Result = Omit<Drill, 'backup'>
 export async function drill(backup: Backup, options: DrillOptions): Promise<Drill> {
   const result = (await findChange(backup, options.signal)) ?? (await bootAndCount(backup, options))
   const proved = { path: backup.path, manifest: { ...backup.manifest, proof: result.proof } }
+  return { backup: proved, ...result, remarks: [...result.remarks, ...(await record(proved))] }
+}
+
+/** Writes the proof beside the backup; says so if it cannot be. */
+async function record(proved: Backup): Promise<string[]> {
   // It may have been removed meanwhile; a manifest without its backup would be worse than no proof.
-  if (existsSync(backup.path))
-    await writeManifest(proved).catch((error) => Promise.reject(folderTrouble(error, backup.path)))
-  return { backup: proved, ...result }
+  if (!existsSync(proved.path)) return []
+  try {
+    await writeManifest(proved)
+    return []
+  } catch (error) {
+    return [`the proof could not be recorded: ${folderTrouble(error, proved.path).message}`]
+  }
 }
 
 /** A file that is not the one that was taken is bad, whether it boots or not. */

@@ -1,4 +1,4 @@
-import { lstat, readdir, stat } from 'node:fs/promises'
+import { lstat, readdir, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type AofFile, type AofPlace, formatAofManifest, readAofFiles } from './aof-files.js'
 import type { Chosen } from './choose-backup.js'
@@ -14,8 +14,8 @@ export interface Piece {
 
 /** What a data directory is to hold, so that a server starts with a backup. */
 export interface Layout {
-  /** The snapshot, by its name in the directory; undefined where the backup is an append-only file. */
-  readonly snapshot: string | undefined
+  /** The snapshot, by its names in the directory; none where the backup is an append-only file. */
+  readonly snapshots: readonly string[]
   /** The append-only file, by its name in the directory: a folder or a single file. */
   readonly aof: string
   readonly pieces: readonly Piece[]
@@ -30,14 +30,14 @@ const SNAPSHOT = 'dump.rdb'
 /** Lays a backup out by the names that stand in the directory, the defaults otherwise. Rejects with the error of the file system. */
 export async function layOut(dir: string, backup: Chosen): Promise<Layout> {
   const here = await findAofPlace(dir)
-  const snapshot = await snapshotName(dir)
+  const snapshots = await snapshotNames(dir, await realpath(backup.path))
   const isFile = backup.source.kind === 'rdb'
   const { folder, name, pieces } = isFile ? fromSnapshot(backup, here) : await fromAof(backup.path, here)
   const aof = folder ?? name
-  const wanted = isFile ? [{ path: snapshot, from: backup.path }, ...pieces] : pieces
-  const names = new Set([snapshot, aof, ...(here ? [here.folder ?? here.name] : [])])
+  const wanted = isFile ? [...snapshots.map((path) => ({ path, from: backup.path })), ...pieces] : pieces
+  const names = new Set([...snapshots, aof, ...(here ? [here.folder ?? here.name] : [])])
   const old = await Promise.all([...names].map(async (each) => ((await exists(join(dir, each))) ? [each] : [])))
-  return { snapshot: isFile ? snapshot : undefined, aof, pieces: wanted, old: old.flat() }
+  return { snapshots: isFile ? snapshots : [], aof, pieces: wanted, old: old.flat() }
 }
 
 interface AofLayout {
@@ -77,10 +77,18 @@ async function fromAof(path: string, here: AofPlace | undefined): Promise<AofLay
   return { folder, name, pieces: [...files.map((file) => ({ path: file.path, from: file.from })), manifest] }
 }
 
-/** As the directory has it: its one RDB file. */
-async function snapshotName(dir: string): Promise<string> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.rdb') && !name.startsWith('temp-'))
-  return names.length === 1 && names[0] && (await stat(join(dir, names[0]))).isFile() ? names[0] : SNAPSHOT
+/**
+ * The usual name, and that of the one RDB file that stands there: whether that is its `dbfilename` or a stray copy we cannot know, and
+ * with the snapshot under the wrong name the server would start empty.
+ */
+async function snapshotNames(dir: string, backup: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true })
+  const names = entries.flatMap((entry) =>
+    entry.isFile() && /^(?!temp-|\.).*\.rdb$/.test(entry.name) ? [entry.name] : [],
+  )
+  const [only] = names
+  const isOther = names.length === 1 && only !== undefined && only !== SNAPSHOT && join(dir, only) !== backup
+  return isOther ? [SNAPSHOT, only] : [SNAPSHOT]
 }
 
 async function exists(path: string): Promise<boolean> {

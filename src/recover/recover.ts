@@ -47,7 +47,9 @@ async function askDatabase(url: string): Promise<number> {
   try {
     const redis = await connectRedis(url, 'rekindle-recover')
     try {
-      await redis.ping()
+      await redis.ping().catch((error: Error) => {
+        if (!error.message.startsWith('NOPERM')) throw error
+      })
       return redis.options.db ?? 0
     } finally {
       redis.disconnect()

@@ -49,7 +49,7 @@ const RULES: readonly Rule[] = [
     hint: 'free memory, or do it on another machine; no data was touched',
   },
   {
-    when: /Wrong signature|Unexpected EOF|Short read|Wrong RDB checksum|Bad file format|file reading failure|Internal error in RDB|Unknown RDB|Unrecoverable error reading/i,
+    when: /Wrong signature|Unexpected EOF|Short read|Wrong RDB checksum|Bad file format|file reading failure|Internal error in RDB|REDIS BUG REPORT|Unknown RDB|Unrecoverable error reading/i,
     code: 'bad_backup',
     say: () => 'it is damaged or cut short',
     hint: ANOTHER,
@@ -72,7 +72,8 @@ export function bootTrouble(path: string, log: string, status: number): Trouble 
   // SIGKILL: nobody but the kernel would send it.
   if (status === 137) return bootTrouble(path, 'Cannot allocate memory', 0)
   const said = lastLine(log) || `it ended with status ${status}`
-  return new Trouble('bad_backup', `${path}: redis-server did not load it: ${said}`, ANOTHER, false)
+  // That may be the fault of this machine: no reason to call the backup bad.
+  return new Trouble('unexpected', `${path}: redis-server did not load it: ${said}`, ANOTHER, false)
 }
 
 /** `12:M 20 Nov 2026 08:14:03.123 # What was said` -> `What was said`. */

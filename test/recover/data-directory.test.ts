@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -101,10 +102,22 @@ describeOwnServers('a data directory', () => {
     await first.cli('SET', 'before', 'x')
     await first.cli('SAVE')
     await first.kill('SIGTERM')
-    const { snapshot, aof } = await prepare()
-    expect([snapshot, aof]).toEqual([join(dir, 'data.rdb'), join(dir, 'logs')])
+    const { snapshots, aof } = await prepare()
+    expect([snapshots, aof]).toEqual([[join(dir, 'dump.rdb'), join(dir, 'data.rdb')], join(dir, 'logs')])
     await first.start()
     expect(await everythingIn(connect(first.url))).toEqual(wanted)
+    await first.kill()
+    await first.start(['--appendonly', 'no'])
+    expect(await everythingIn(connect(first.url))).toEqual(wanted)
+  })
+
+  it('may hold the backup itself', async () => {
+    copyFileSync(backup.path, join(dir, 'mine.rdb'))
+    const { snapshots } = await prepare({ ...backup, path: join(dir, 'mine.rdb') })
+    expect(snapshots).toEqual([join(dir, 'dump.rdb')])
+    expect(existsSync(join(dir, 'mine.rdb'))).toBe(true)
+    const { url } = await start([])
+    expect(await everythingIn(connect(url))).toEqual(wanted)
   })
 
   it('has the single file of Redis 6 where that stood', async () => {
@@ -147,7 +160,7 @@ describeOwnServers('a data directory', () => {
       await takeAofBackup({ config, signal })
       writeFileSync(join(dir, 'dump.rdb'), 'old')
       const prepared = await prepare(await chooseBackup(config.backup.dir, undefined))
-      expect(prepared.snapshot).toBeUndefined()
+      expect(prepared.snapshots).toEqual([])
       expect(existsSync(join(dir, 'dump.rdb'))).toBe(false)
       const { url } = await start(LOGGED)
       expect(await everythingIn(connect(url))).toEqual(held)
