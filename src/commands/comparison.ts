@@ -37,7 +37,7 @@ export interface Strays {
 export interface Comparison {
   readonly looks: readonly Look[]
   readonly strays: readonly Strays[]
-  /** Datasets that cannot be compared, and why. */
+  /** Datasets that cannot be compared, or some of which is wrong, and why. */
   readonly hidden: ReadonlyMap<string, Trouble>
   /** Values that PostgreSQL holds but Redis cannot. */
   readonly leftOut: number
@@ -81,7 +81,8 @@ export async function compareAll(session: Session, lanes: Lanes, life: Life, sig
   const inOrder = [...lanes].flatMap(([symbol, datasets]) =>
     datasets.flatMap((dataset) => looks.get(idOf({ symbol, dataset })) ?? []),
   )
-  return { looks: inOrder, strays: await comparer.straysOf(inOrder), hidden: comparer.hidden, leftOut }
+  const strays = await comparer.straysOf(inOrder)
+  return { looks: inOrder, strays, hidden: new Map([...comparer.defects, ...comparer.hidden]), leftOut }
 }
 
 /** Of the differences of a second look, those that the first saw just so; a key that is gone counts at once. */
@@ -106,6 +107,8 @@ function idOf({ symbol, dataset }: Pick<Look, 'symbol' | 'dataset'>): string {
 
 class Comparer {
   readonly hidden = new Map<string, Trouble>()
+  /** What is wrong with some of a dataset, the rest of which is compared. */
+  readonly defects = new Map<string, Trouble>()
   leftOut = 0
   private keys = 0
 
@@ -175,7 +178,7 @@ class Comparer {
 
   /** Keeps the names of the keys and what they lack, and lets go of the values. */
   private account({ dataset, symbols }: Step, { findings, leftOut, defect }: Examination): Look[] {
-    if (defect) this.hidden.set(dataset.name, defect)
+    if (defect) this.defects.set(dataset.name, defect)
     this.keys += findings.length
     for (const values of leftOut.values()) this.leftOut += values
     const nothing = () => ({ lacks: [] as Lack[], orphans: [] as Orphans[] })

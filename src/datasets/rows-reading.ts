@@ -56,8 +56,15 @@ export class RowsReader {
     }
   }
 
-  private query(db: Database, values: readonly unknown[], parts: boolean): Promise<Row[]> {
-    return db.query<Row>(rowsSql(this.config, parts), values, chosenBy(this.name, this.config))
+  private async query(db: Database, values: readonly unknown[], parts: boolean): Promise<Row[]> {
+    const chosen = chosenBy(this.name, this.config)
+    try {
+      return await db.query<Row>(rowsSql(this.config, parts), values, chosen)
+    } catch (error) {
+      const [source = ''] = Object.keys(chosen)
+      if (!(error instanceof Trouble) || error.code !== 'postgres_schema' || error.hint.includes(source)) throw error
+      throw new Trouble(error.code, error.message, `${error.hint} (${source}: ${chosen[source]})`, error.passing)
+    }
   }
 
   private defect(odd: string | undefined): Trouble | undefined {

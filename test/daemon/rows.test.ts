@@ -99,6 +99,20 @@ describe('rows', () => {
     await expectAll()
   })
 
+  it('are all compared after the listener was deaf', async () => {
+    await start({ plans: PLANS }, { poll: '10s' })
+    await client.hset('sub:user:2', 'plan', 'drifted')
+    await database.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE application_name = 'rekindle' AND datname = current_database()`)
+    await database.query("UPDATE plans SET plan = 'unheard' WHERE user_id = 1")
+    await daemon.next('gap')
+    await until(async () => (await client.hget('sub:user:1', 'plan')) === 'unheard')
+    await until(async () => (await client.hget('sub:user:2', 'plan')) === 'paid')
+    daemon.passOver()
+    await database.query("UPDATE plans SET plan = 'heard' WHERE user_id = 1")
+    expect(await daemon.next('sync')).toMatchObject({ fields: 1 })
+  })
+
   it('are put right where another type stands in the way', async () => {
     await start(all, { poll: '10s' })
     await client.set('sub:user:1', 'in the way')

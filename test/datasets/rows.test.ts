@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { rowsSql } from '../../src/datasets/rows-sql.js'
+import { openDatabase } from '../../src/postgres/database.js'
 import { LANE, rowsOf } from './rows-sides.js'
 import { fill, lacking, look, useSides } from './sides.js'
 
@@ -246,6 +247,20 @@ describe('rows', () => {
       message: expect.stringMatching(/gone does not exist/),
       hint: expect.stringContaining('rows.x.expires: gone'),
     })
+    const role = `reader_${process.pid}`
+    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`)
+    const refused = openDatabase(Object.assign(new URL(database.url), { username: role, password: 'x' }).href, 'here')
+    try {
+      const reading = rowsOf(HASH).read(refused, LANE, { thorough: true, parts: undefined })
+      await expect(reading).rejects.toMatchObject({
+        code: 'postgres_schema',
+        message: 'PostgreSQL here: permission denied for table plans',
+        hint: 'GRANT SELECT on it to this user (rows.x.table: plans)',
+      })
+    } finally {
+      await refused.close()
+      await database.query(`DROP ROLE ${role}`)
+    }
     const { table: _, ...rest } = HASH
     const query = rowsOf({ ...rest, query: 'SELECT 1 AS other' })
     expect(await look(query, sides, LANE).catch((error: unknown) => error)).toMatchObject({
