@@ -38,13 +38,26 @@ export async function withoutRewrites<T>(options: PauseOptions, work: (wire: Wir
     if (before === '0') return quietly(wire, signal, work)
     await writeWhole(marker, before).catch((error) => Promise.reject(folderTrouble(error, dir)))
     try {
-      await ask(wire, 'CONFIG', 'SET', PERCENTAGE, '0')
-      return await quietly(wire, signal, work)
+      await switchOff(wire)
+      try {
+        return await quietly(wire, signal, work)
+      } finally {
+        await putBack(wire, url, before)
+      }
     } finally {
-      await putBack(wire, url, before)
       await rm(marker, { force: true })
     }
   })
+}
+
+async function switchOff(wire: Wire): Promise<void> {
+  try {
+    await ask(wire, 'CONFIG', 'SET', PERCENTAGE, '0')
+  } catch (error) {
+    const { message } = error as Error
+    if (!message.startsWith('NOPERM')) throw error
+    throw refused(`CONFIG SET ${PERCENTAGE} is refused`, 'grant +config|set to the user of redis.url')
+  }
 }
 
 async function quietly<T>(wire: Wire, signal: AbortSignal, work: (wire: Wire) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { Trouble } from '../errors.js'
 
-const RIGHTS = 'grant it to the user of redis.url: ACL SETUSER <user> +sync +psync +replconf'
+const RIGHTS = 'grant it to the user of redis.url: ACL SETUSER <user> +sync +replconf'
 
 /** Says what an error means that comes of asking for a snapshot; `otherwise` is what it means anywhere. */
 export function syncTrouble(error: unknown, otherwise: Trouble): Trouble {

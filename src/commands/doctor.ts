@@ -30,7 +30,8 @@ export function doctor(config: Config, { timeout }: DoctorOptions): Promise<Answ
       paint: wantsColour(stdout, env) ? colourfully : plainly,
     }
     return {
-      ok: diagnosis.risks.every(({ severity }) => severity === 'note'),
+      // Of a server that tells nothing, nothing good can be said.
+      ok: diagnosis.version !== undefined && diagnosis.risks.every(({ severity }) => severity === 'note'),
       lines: showDiagnosis(diagnosis, session.server, screen),
       data: { ...tellDiagnosis(diagnosis, session.server), took_ms: Date.now() - startedAt },
       troubles: [],

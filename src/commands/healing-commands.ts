@@ -1,3 +1,5 @@
+import { configError } from '../config/problem.js'
+import { hasDatasets } from '../config/schema.js'
 import { type Add, symbolOption, timeoutOption } from './command.js'
 import { restore } from './restore.js'
 import { type TriggersOptions, triggers } from './triggers.js'
@@ -7,9 +9,17 @@ import { watch } from './watch.js'
 
 const PATIENTLY = 'how long to wait while a server is away and nothing gets done'
 
+const NOTHING =
+  'has nothing to keep equal to PostgreSQL, as candles and indicators are off and there are no rows; one of them should be on'
+
 /** The commands that keep Redis equal to PostgreSQL. */
 export function addHealingCommands(add: Add): void {
-  for (const addCommand of [addWatch, addRestore, addVerify, addWait, addTriggers]) addCommand(add)
+  const addHealing: Add = (name, summary, about, act) =>
+    add(name, summary, about, (config, ...rest) => {
+      if (!hasDatasets(config)) throw configError(`rekindle ${name}`, NOTHING)
+      return act(config, ...rest)
+    })
+  for (const addCommand of [addWatch, addRestore, addVerify, addWait, addTriggers]) addCommand(addHealing)
 }
 
 function addWatch(add: Add): void {

@@ -118,7 +118,7 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
 
 /** Which moment it was, and what is lost for good. */
 function sayMoment({ moment: { source, flushedAt }, flush }: Undone): string[] {
-  const which = flush === 1 ? 'the last flush' : `flush ${flush}, counted from the last,`
+  const which = flush === 1 ? 'the last flush' : `flush ${flush} (1 is the last)`
   const when = flushedAt === undefined ? '' : ` (${sayTime(flushedAt)})`
   if (source.kind === 'aof') return [`The append-only file holds all that was written before ${which}${when}.`]
   const taken = sayTime(source.takenAt)

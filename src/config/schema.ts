@@ -112,6 +112,19 @@ const indicators = dataset({
   }),
 })
 
+/** True if PostgreSQL gives anything back. */
+export function hasDatasets({
+  candles,
+  indicators,
+  rows,
+}: {
+  candles?: unknown
+  indicators?: unknown
+  rows: object
+}): boolean {
+  return Boolean(candles || indicators || Object.keys(rows).length > 0)
+}
+
 /** What a file may hold, as YAML gives it, to a `Config`. Each issue's message reads `<what is wrong>; <what it should be>`. */
 export const configSchema: z.ZodType<Config> = section({
   redis: section({ url: url(redisUrlProblem).default('redis://127.0.0.1:6379/0'), tls }),
@@ -142,9 +155,10 @@ export const configSchema: z.ZodType<Config> = section({
     for (const { path, template, problem } of findClashes(config)) {
       context.addIssue({ code: 'custom', path, input: template, message: problem })
     }
-    if (!config.candles && !config.indicators && Object.keys(config.rows).length === 0) {
+    // With keys only, there are still backups to take.
+    if (!hasDatasets(config) && config.keys.length === 0) {
       const message =
-        'leaves nothing to guard, as candles and indicators are both off and there are no rows; it should be on, or one of the others'
+        'leaves nothing to guard, as candles and indicators are both off and there are no rows or keys; it should be on, or one of the others'
       context.addIssue({ code: 'custom', path: ['indicators'], input: false, message })
     }
   })

@@ -14,7 +14,7 @@ const as = (redis: RunningRedis, user: string): string => redis.url.replace('://
 describeOwnServers('a backup that Redis refuses', () => {
   it('for want of a right names the rights', async () => {
     const redis = await startRedis({ args: AT_ONCE })
-    const rights = expect.stringContaining('ACL SETUSER <user> +sync +psync +replconf')
+    const rights = expect.stringContaining('ACL SETUSER <user> +sync +replconf')
     for (const missing of ['sync', 'replconf']) {
       await redis.cli('ACL', 'SETUSER', missing, 'on', '>hush-hush', '~*', '&*', '+@all', `-${missing}`)
       const dir = folder()
@@ -30,7 +30,7 @@ describeOwnServers('a backup that Redis refuses', () => {
   it('is taken with these rights alone, and its manifest lacks what may not be asked', async () => {
     const redis = await startRedis({ args: AT_ONCE })
     await redis.cli('SET', 'a', 'b')
-    await redis.cli('ACL', 'SETUSER', 'few', 'on', '>hush-hush', '+sync', '+psync', '+replconf', '+ping')
+    await redis.cli('ACL', 'SETUSER', 'few', 'on', '>hush-hush', '+sync', '+replconf', '+ping')
     const { backup, warnings } = await takeBackup({
       config: configFor(as(redis, 'few'), folder()),
       signal: unhurried(),
