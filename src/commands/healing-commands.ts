@@ -14,8 +14,8 @@ const NOTHING =
 
 /** The commands that keep Redis equal to PostgreSQL. */
 export function addHealingCommands(add: Add): void {
-  const addHealing: Add = (name, summary, about, act) =>
-    add(name, summary, about, (config, ...rest) => {
+  const addHealing: Add = <Options>(...[name, summary, about, act]: Parameters<typeof add<Options>>) =>
+    add<Options>(name, summary, about, (config, ...rest) => {
       if (!hasDatasets(config)) throw configError(`rekindle ${name}`, NOTHING)
       return act(config, ...rest)
     })
