@@ -1,6 +1,7 @@
-import { chmod, lstat, unlink } from 'node:fs/promises'
+import { chmod, lstat, stat, unlink } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import type { Emit } from '../report/events.js'
 import { type Address, readAddress } from './address.js'
 import { type ListenTrouble, listenTrouble } from './listen-trouble.js'
@@ -89,16 +90,21 @@ export class Listening {
 
   /** What is in the way; undefined for the socket of a process that is gone, which is removed. */
   private async troubleOf(error: NodeJS.ErrnoException): Promise<ListenTrouble | undefined> {
-    if (!('path' in this.address) || error.code !== 'EADDRINUSE') return listenTrouble(this.listen, error.code)
-    const { path } = this.address
+    const { address } = this
+    const { code } = error
+    if (!('path' in address)) return listenTrouble(this.listen, code)
+    const { path } = address
+    // libuv calls a folder that is not there one that may not be written to.
+    if (code === 'EACCES' && !(await isFolder(dirname(path)))) return listenTrouble(this.listen, 'ENOENT')
+    if (code !== 'EADDRINUSE') return listenTrouble(this.listen, code)
     try {
       if (!(await lstat(path)).isSocket()) return listenTrouble(this.listen, 'EEXIST')
       if (await isAlive(path)) return listenTrouble(this.listen, 'EADDRINUSE')
       await unlink(path)
       return undefined
     } catch (failure) {
-      const { code } = failure as NodeJS.ErrnoException
-      return code === 'ENOENT' ? undefined : listenTrouble(this.listen, code)
+      const { code: why } = failure as NodeJS.ErrnoException
+      return why === 'ENOENT' ? undefined : listenTrouble(this.listen, why)
     }
   }
 }
@@ -114,4 +120,8 @@ function isAlive(path: string): Promise<boolean> {
     })
     socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
   })
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
