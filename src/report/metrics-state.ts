@@ -94,7 +94,24 @@ function seconds(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : ms / 1_000
 }
 
-const PARTS = ['healing', 'scrub', 'poll', 'info', 'signals', 'symbols', 'listener', 'triggers', 'http', 'webhook']
+/** The parts that are told apart: what `degraded` may name beside datasets. */
+const PARTS = [
+  'healing',
+  'scrub',
+  'poll',
+  'info',
+  'events',
+  'tracking',
+  'notifications',
+  'symbols',
+  'listener',
+  'triggers',
+  'ratchet',
+  'systemd',
+  'watchdog',
+  'http',
+  'webhook',
+]
 
 function partOf(what: string): string {
   return PARTS.includes(what) ? what : datasetKind(what)

@@ -10,6 +10,7 @@ export function noteSymbol(board: Board, name: string, ready: boolean, at: numbe
   if (known?.ready !== ready) board.symbols.set(name, { ready, since: at, syncedAt: known?.syncedAt })
   if (ready) board.lost.delete(name)
   else board.lost.add(name)
+  forgetGone(board)
 }
 
 /** Takes in that symbols came or went. Those that came are not whole yet. */
@@ -20,6 +21,17 @@ export function noteSymbols(board: Board, event: Extract<LogEvent, { event: 'sym
   }
   for (const name of event.added) if (!board.symbols.has(name)) noteSymbol(board, name, false, at)
   board.total = event.total
+  forgetGone(board)
+}
+
+/**
+ * Forgets symbols that are no longer enabled: an event names only the first few of them, but all of them are lost, too. Once no more
+ * are lost than there are names too many, those are the ones.
+ */
+function forgetGone({ total, symbols, lost }: Board): void {
+  if (total === undefined || symbols.size <= total || lost.size !== symbols.size - total) return
+  for (const name of lost) symbols.delete(name)
+  lost.clear()
 }
 
 /** Takes in that nothing is known to be whole, as at the beginning of a life of Redis. */

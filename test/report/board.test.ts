@@ -63,6 +63,21 @@ describe('the board', () => {
     expect(readinessOfSymbol(boardOf(WHOLE.slice(0, 2)), 'BTC').code).toBe('starting')
   })
 
+  it('forgets symbols that are gone, of which an event names the first few only', () => {
+    const names = Array.from({ length: 40 }, (_, i) => `S${i}`)
+    const board = boardOf([event('redis_up'), ...symbols('symbol_ready', names), event('watching', { symbols: 40 })])
+    const gone = names.slice(0, 25)
+    note(board, { event: 'symbols', total: 18, added: ['A', 'B', 'C'], removed: gone.slice(0, 10) }, 2)
+    for (const each of symbols('symbol_lost', [...gone, 'S30'])) note(board, each, 3)
+    expect(readinessOf(board)).toMatchObject({ ready: false, code: 'healing' })
+    for (const each of symbols('symbol_ready', ['A', 'B', 'S30'])) note(board, each, 4)
+    expect(readinessOf(board).ready).toBe(false)
+    note(board, { event: 'symbol_ready', symbol: 'C' }, 5)
+    expect(readinessOf(board)).toMatchObject({ ready: true, reason: 'all 18 symbols are whole' })
+    expect(board.symbols.size).toBe(18)
+    expect(readinessOfSymbol(board, 'S24').code).toBe('unknown_symbol')
+  })
+
   it('stays ready while PostgreSQL is away, and is not while it stops', () => {
     const down: LogEvent = { event: 'postgres_down', code: 'c', reason: 'r', hint: 'h', down_for_ms: 10 }
     const board = boardOf([...WHOLE, down], 100)
@@ -102,7 +117,7 @@ describe('the board', () => {
   it('takes no more memory whatever comes', () => {
     const board = boardOf(WHOLE)
     const long = 'x'.repeat(100_000)
-    for (let i = 0; i < 60_000; i++) note(board, { event: 'symbol_lost', symbol: `S${i}` }, i)
+    for (let i = 0; i < 60_000; i++) note(board, { event: 'symbol_ready', symbol: `S${i}` }, i)
     for (let i = 0; i < 2_000; i++) {
       note(
         board,
