@@ -1,4 +1,5 @@
 import { auditTime, buffer, concatMap, filter, ignoreElements, type Observable, share } from 'rxjs'
+import { Trouble } from '../errors.js'
 import type { Life } from '../redis/life.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import { encode, exchange, isErrorReply } from '../redis/wire.js'
@@ -36,7 +37,9 @@ export function announce({ probe }: Life, { server, conditions, events }: Announ
         if (refused) throw refused
         conditions.worked('events')
       } catch (error) {
-        const trouble = redisTrouble(error, server)
+        const { code, message, passing } = redisTrouble(error, server)
+        const reason = `workers do not hear on ${CHANNEL} which symbols are whole (${message})`
+        const trouble = new Trouble(code, reason, `allow +publish and the channel &${CHANNEL} to the user`, passing)
         if (!endsLife(trouble)) conditions.failed('events', trouble)
       }
     }),

@@ -136,8 +136,10 @@ export class Guard {
     began: number,
     life: Life,
   ): Promise<Consequence> {
-    // A slow look may tell of what a heal has mended since.
-    const lacks = found.filter(({ symbol, dataset }) => !this.wholeness.wasSeenSince(symbol, dataset, began))
+    // A slow look may tell of what a heal has mended since: then another one decides.
+    const isStale = ({ symbol, dataset }: Lack): boolean => this.wholeness.wasSeenSince(symbol, dataset, began)
+    const lacks = found.filter((lack) => !isStale(lack))
+    const stale = new Set(found.filter(isStale).map(({ symbol }) => symbol))
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
     if (suspicion.scope === 'all') this.readiness.shake()
@@ -160,7 +162,8 @@ export class Guard {
     const repairs = [...planTasks(unplanned, 'loss', since), ...planTasks(drifted, 'drift', since)]
     for (const { symbol, dataset } of repairs) this.underway.add(symbol, dataset)
     const tasks = [...repairs, ...planTasks(lacks.filter(isMoving), 'sync', Date.now())]
-    return { ...end, tasks, delay: Math.max(delay, end.delay) }
+    const again = stale.size > 0 ? lookAt(stale).suspicions : []
+    return { tasks, suspicions: [...end.suspicions, ...again], delay: Math.max(delay, end.delay) }
   }
 
   /** Takes the marks of what is lacking down, and alerts if that is a new loss. Returns how long healing should wait, in ms. */

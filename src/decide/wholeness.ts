@@ -6,7 +6,7 @@
  */
 export class Wholeness {
   private readonly open = new Map<string, Map<string, number>>()
-  /** Symbol -> dataset -> the number of the latest work that saw it whole. */
+  /** Symbol -> dataset -> when it was last settled as whole. */
   private readonly seen = new Map<string, Map<string, number>>()
   private sequence = 0
 
@@ -28,7 +28,7 @@ export class Wholeness {
   /** Notes that a dataset of a symbol was seen whole by work that began at `began`; true if that makes the symbol whole. */
   settle(symbol: string, dataset: string, began: number): boolean {
     const seen = this.seen.get(symbol) ?? new Map<string, number>()
-    this.seen.set(symbol, seen.set(dataset, Math.max(began, seen.get(dataset) ?? began)))
+    this.seen.set(symbol, seen.set(dataset, ++this.sequence))
     const notes = this.open.get(symbol)
     const noted = notes?.get(dataset)
     if (!notes || noted === undefined || noted > began) return false
@@ -43,7 +43,10 @@ export class Wholeness {
     return this.open.get(symbol)?.has(dataset) ?? false
   }
 
-  /** True if a dataset was seen whole by work that began after `began`: what was found lacking then is so no longer. */
+  /**
+   * True if a dataset was settled as whole after `began`: what work that began then has found lacking may have been mended since, or
+   * may be lost once more, and only another look can tell.
+   */
   wasSeenSince(symbol: string, dataset: string, began: number): boolean {
     return (this.seen.get(symbol)?.get(dataset) ?? Number.NEGATIVE_INFINITY) > began
   }

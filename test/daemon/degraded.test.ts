@@ -46,8 +46,8 @@ describeOwnServers('a Redis that forbids', () => {
       ['CONFIG', 'noconfig', ['notifications'], /a single key that is deleted is noticed by the poll in turn/],
       ['CLIENT TRACKING', 'notracking', ['tracking'], /a flush is noticed by the poll, within 50 ms/],
       ['INFO', 'noinfo', ['info'], /a restart is known by its missing data only/],
-      ['channels', 'nochannels', ['tracking', 'notifications'], /noticed by the poll/],
-      ['all of them', 'nothing', ['tracking', 'notifications', 'info'], /noticed by the poll/],
+      ['channels', 'nochannels', ['tracking', 'notifications', 'events'], /noticed by the poll/],
+      ['all of them', 'nothing', ['tracking', 'notifications', 'info', 'events'], /noticed by the poll/],
     ]
     it.each(forbidden)('%s is told once, with what it costs, and healing goes on', async (_, name, whats, cost) => {
       daemon = startDaemon(config(name))

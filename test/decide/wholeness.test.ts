@@ -76,20 +76,22 @@ describe('Wholeness', () => {
     expect(wholeness.settle('A', 'm1', wholeness.now())).toBe(false)
   })
 
-  it('knows what was seen whole by work that began later', () => {
-    const wholeness = new Wholeness()
-    const early = wholeness.now()
+  it('knows what was settled as whole since some work began', () => {
+    const before = wholeness.now()
     wholeness.doubt('A', ['m1'])
-    const late = wholeness.now()
-    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(false)
-    wholeness.settle('A', 'm1', late)
-    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(true)
-    expect(wholeness.wasSeenSince('A', 'm1', late)).toBe(false)
-    expect(wholeness.wasSeenSince('A', 'm5', early)).toBe(false)
-    wholeness.settle('A', 'm1', early)
-    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(true)
+    const meanwhile = wholeness.now()
+    expect(wholeness.wasSeenSince('A', 'm1', before)).toBe(false)
+    wholeness.settle('A', 'm1', meanwhile)
+    const after = wholeness.now()
+    expect([before, meanwhile, after].map((began) => wholeness.wasSeenSince('A', 'm1', began))).toEqual([
+      true,
+      // Work that began at the same time as the one that settled it may have looked before that wrote.
+      true,
+      false,
+    ])
+    expect(wholeness.wasSeenSince('A', 'm5', before)).toBe(false)
     wholeness.forget('A')
-    expect(wholeness.wasSeenSince('A', 'm1', early)).toBe(false)
+    expect(wholeness.wasSeenSince('A', 'm1', before)).toBe(false)
   })
 
   it('holds a symbol for whole exactly if each doubt was followed by work that began later and ended', () => {
