@@ -107,6 +107,8 @@ const PARTS = [
   'listener',
   'triggers',
   'ratchet',
+  'inventory',
+  'risks',
   'systemd',
   'watchdog',
   'http',

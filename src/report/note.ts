@@ -42,6 +42,8 @@ function noteServers(board: Board, event: LogEvent, at: number): void {
     case 'redis_up':
       board.redis = { state: 'up', at, trouble: undefined, runId: event.run_id, version: event.version }
       board.settled = false
+      // Perhaps by another list of symbols: how many there are is said when all are whole.
+      board.total = undefined
       noteDoubt(board, at)
       // The list of symbols was read before.
       if (board.postgres.state === 'unknown') board.postgres = { state: 'up', at, trouble: undefined }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js'
 import { blankBoard } from '../report/board.js'
-import type { Emit } from '../report/events.js'
+import type { Emit, LogEvent } from '../report/events.js'
 import { redactValues } from '../report/log.js'
 import { openMetrics } from '../report/metrics.js'
 import { note } from '../report/note.js'
@@ -47,12 +47,20 @@ export function openOutlets(
     listen ? new Listening(listen, routes(readAddress(listen), { board, pulse, stream, metrics }), emit) : undefined
   let listening = config.http.listen
   let server = serve(listening)
+  let failed = false
   return {
     observe: (event) => {
-      const clean = OF_SYMBOLS.has(event.event) ? event : redactValues(event)
-      note(board, clean, Date.now())
-      metrics.observe(clean)
-      webhook.observe(clean)
+      try {
+        const clean = OF_SYMBOLS.has(event.event) ? event : redactValues(event)
+        note(board, clean, Date.now())
+        metrics.observe(clean)
+        webhook.observe(clean)
+      } catch (error) {
+        // What is shown may be wrong from here on; what is guarded must not be.
+        if (failed) return
+        failed = true
+        emit(blind(error))
+      }
     },
     follow: ({ http, alerts }) => {
       webhook.config = alerts.webhook
@@ -67,4 +75,10 @@ export function openOutlets(
       await Promise.all([server?.close(), webhook.close()])
     },
   }
+}
+
+function blind(error: unknown): LogEvent {
+  const reason = `an event could not be taken in: ${error instanceof Error ? error.message : String(error)}`
+  const hint = 'the status page and the metrics may lack something; please report this'
+  return { event: 'degraded', what: 'http', code: 'unexpected', reason, hint, since_ms: 0 }
 }

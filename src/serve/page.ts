@@ -35,7 +35,16 @@ const PARTS: Readonly<Record<string, Render>> = {
 
 /** All parts as they are at this moment, in epoch ms. */
 export function fragmentsOf(board: Board, now: number): Fragment[] {
-  return Object.entries(PARTS).map(([id, render]) => ({ id, html: render(board, now) }))
+  return Object.entries(PARTS).map(([id, render]) => ({ id, html: shown(render, board, now) }))
+}
+
+/** A part that cannot be shown must take neither the others with it, nor the daemon. */
+function shown(render: Render, board: Board, now: number): Html {
+  try {
+    return render(board, now)
+  } catch (error) {
+    return html`<p class="nothing">This cannot be shown: ${error instanceof Error ? error.message : String(error)}</p>`
+  }
 }
 
 /** An ember. */

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Board } from '../report/board.js'
 import { type Readiness, readinessOf, readinessOfSymbol } from '../report/readiness.js'
 import type { Address } from './address.js'
@@ -31,6 +31,7 @@ const NO_SUCH_PAGE = refusal(
   'there is /, /healthz, /readyz, /readyz?symbol=NAME, /metrics, /status.json and /events',
 )
 const EVENTS = answer(200, 'text/event-stream', '')
+const BROKEN = refusal(500, 'this cannot be told; please report it')
 const TOO_MANY = refusal(503, 'too many watch already', ['Retry-After', '10'])
 
 /** Answers requests to `address`. What everyone is told alike is made once for all of them. */
@@ -49,30 +50,44 @@ export function routes(address: Address, { board, pulse, stream, metrics }: Sour
     ),
   )
   const readyz = ofEachVersion(board)
+  const made = (path: string, query: string): Answer | Promise<Answer> => {
+    switch (path) {
+      case '/readyz':
+        return query === '' ? readyz() : ofSymbols(board, query)
+      case '/healthz':
+        return healthz()
+      case '/metrics':
+        return scrape()
+      case '/status.json':
+        return status()
+      case '/':
+        return page()
+      case '/events':
+        return EVENTS
+      default:
+        return NO_SUCH_PAGE
+    }
+  }
+  const answerTo = ({ headers, method, url = '/' }: IncomingMessage, response: ServerResponse) => {
+    if (!isOurHost(headers.host)) return WRONG_HOST
+    if (method !== 'GET' && method !== 'HEAD') return WRONG_METHOD
+    const [path, query] = splitOnce(url, '?')
+    if (path === '/events' && method === 'GET') return stream.add(response) ? undefined : TOO_MANY
+    return made(path, query)
+  }
   return (request, response) => {
     // A client that goes away in the middle is no trouble of ours.
     response.on('error', () => undefined)
-    const reply = (made: Answer): void => send(request, response, made)
-    if (!isOurHost(request.headers.host)) return reply(WRONG_HOST)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return reply(WRONG_METHOD)
-    const [path = '', query = ''] = splitOnce(request.url ?? '/', '?')
-    switch (path) {
-      case '/readyz':
-        return reply(query === '' ? readyz() : ofSymbols(board, query))
-      case '/healthz':
-        return reply(healthz())
-      case '/metrics':
-        return void scrape().then(reply)
-      case '/status.json':
-        return reply(status())
-      case '/':
-        return reply(page())
-      case '/events':
-        if (request.method === 'HEAD') return reply(EVENTS)
-        if (!stream.add(response)) reply(TOO_MANY)
-        return
-      default:
-        return reply(NO_SUCH_PAGE)
+    const reply = (answer: Answer | undefined): void => {
+      if (answer) send(request, response, answer)
+    }
+    try {
+      const answer = answerTo(request, response)
+      if (answer instanceof Promise) void answer.then(reply)
+      else reply(answer)
+    } catch {
+      if (response.headersSent) response.destroy()
+      else reply(BROKEN)
     }
   }
 }

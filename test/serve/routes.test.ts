@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import type { LogEvent } from '../../src/report/events.js'
 import { until } from '../support/until.js'
 import { get, open } from './outlets.js'
 import { event, symbols, WHOLE } from './scenes.js'
@@ -47,7 +48,8 @@ describe('/readyz', () => {
 
   it('tells it of one symbol, or of several', async () => {
     const { listen, emit } = await open()
-    emit(...WHOLE, ...symbols('symbol_ready', ['A&B =/ü']), ...symbols('symbol_lost', ['ETH']))
+    emit(...WHOLE, { event: 'symbols', total: 4, added: ['A&B =/ü'], removed: [] })
+    emit(...symbols('symbol_ready', ['A&B =/ü']), ...symbols('symbol_lost', ['ETH']))
     const status = async (query: string) => (await get(listen, `/readyz?${query}`)).status
     expect(await status('symbol=BTC')).toBe(200)
     expect(await status('symbol=ETH')).toBe(503)
@@ -138,6 +140,15 @@ describe('the server', () => {
     for (const path of ['/', '/status.json', '/readyz', '/metrics']) {
       expect((await get(listen, path)).body, path).not.toContain('hunter2')
     }
+  })
+
+  it('stands whatever an event holds', async () => {
+    const { listen, emit, said } = await open()
+    emit(...WHOLE, { event: 'data_loss', incident: 1 } as LogEvent, { event: 'healed' } as LogEvent)
+    emit({ event: 'sync', symbol: 'BTC', latency_ms: Number.NaN } as LogEvent, event('redis_down'))
+    expect(said).toMatchObject([{ event: 'degraded', what: 'http', code: 'unexpected' }])
+    for (const path of ['/', '/status.json', '/metrics']) expect((await get(listen, path)).status, path).toBe(200)
+    expect((await get(listen, '/readyz')).json()).toMatchObject({ code: 'redis_down' })
   })
 
   it('refuses what it has not, and what only changes things', async () => {
