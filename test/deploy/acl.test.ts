@@ -68,7 +68,6 @@ const KEEPER: readonly [rule: string, command: string[], said: RegExp][] = [
   ['+replconf', ['backup'], /NOPERM.*'replconf'.*ACL SETUSER/],
   ['+sync', ['backup'], /NOPERM.*'sync'.*ACL SETUSER/],
   ['+module|list', ['backup'], /lacks what MODULE LIST tells: grant it/],
-  ['+ping', ['recover'], /NOPERM.*'ping'/],
   ['+restore', ['recover'], /NOPERM.*'restore'.*ACL SETUSER/],
   ['+exists', ['recover', '--dry-run'], /NOPERM.*'exists'.*ACL SETUSER/],
 ]
