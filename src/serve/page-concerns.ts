@@ -33,11 +33,12 @@ function row({ tone, name, since, reason, hint }: Concern, now: number): Html {
 
 /** Worst first. */
 function concernsOf(board: Board): Concern[] {
-  const { postgres, degraded, reloadFailed, risks, backups } = board
+  const { redis, postgres, degraded, reloadFailed, risks, backups } = board
   const concerns: Concern[] = []
-  if (postgres.state === 'down') {
-    const { reason = 'PostgreSQL cannot be used', hint = '' } = postgres.trouble ?? {}
-    concerns.push({ tone: 'bad', name: 'postgres', since: postgres.at, reason, hint })
+  for (const [name, { state, at, trouble }] of Object.entries({ redis, postgres })) {
+    if (state !== 'down') continue
+    const { reason = 'it cannot be used', hint = '' } = trouble ?? {}
+    concerns.push({ tone: 'bad', name, since: at, reason, hint })
   }
   if (backups.failure) {
     const { at, stage, reason, hint } = backups.failure

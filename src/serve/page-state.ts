@@ -87,14 +87,14 @@ function figure(name: string, value: Html | string, note: Html | string, tone = 
   return html`<div class="figure ${tone}"><dt>${name}</dt><dd><b>${value}</b><small>${note}</small></dd></div>`
 }
 
-function symbols({ total, symbols: known, lost: gone, settled }: Board): Figure {
+function symbols({ total, symbols: known, lost: gone, settled, open }: Board): Figure {
   const all = total ?? (known.size > 0 ? known.size : undefined)
   if (all === undefined) return ['–', 'not known yet']
   if (!settled && gone.size >= known.size) return [html`– <i>of ${count(all)}</i>`, 'not looked at yet']
   const back = Math.max(0, all - gone.size)
   return [
     html`${count(back)} <i>of ${count(all)}</i>`,
-    gone.size === 0 ? 'workers may read' : `${count(gone.size)} not`,
+    gone.size === 0 ? (open === undefined ? 'workers may read' : 'as far as is known') : `${count(gone.size)} not`,
     gone.size === 0 ? 'good' : 'bad',
   ]
 }
