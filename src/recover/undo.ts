@@ -50,6 +50,8 @@ export interface Undone {
   readonly troubles: readonly Trouble[]
 }
 
+/** Redis writes into a snapshot in which second it was begun, in ms. */
+const SECOND = 1_000
 /** A flush is followed back so many times at most: each takes loading everything that came before. */
 const MOMENTS = 10
 
@@ -74,7 +76,9 @@ export async function undoFlush(options: UndoOptions): Promise<Undone> {
     })
     signal.throwIfAborted()
     const { notBefore = Number.NEGATIVE_INFINITY } = options
-    const moments = momentsBefore(sources.filter((source) => source.kind === 'aof' || source.takenAt >= notBefore))
+    const moments = momentsBefore(
+      sources.filter((source) => source.kind === 'aof' || source.takenAt + SECOND > notBefore),
+    )
     if (moments.length === 0) throw troubles[0] ?? nothing('there is no trace of a flush')
     return await undoOne(moments, troubles, story, work, options)
   } finally {
