@@ -26,6 +26,7 @@ export type TroubleCode =
   | 'no_program'
   | 'command_failed'
   | 'nothing_to_undo'
+  | 'second_daemon'
   | 'timeout'
   | 'aborted'
   | 'unexpected'

@@ -1,4 +1,5 @@
 import { defer, map, type Observable, pairwise, repeat } from 'rxjs'
+import { Trouble } from '../errors.js'
 import { type Client, listClients } from '../redis/clients.js'
 import type { Life } from '../redis/life.js'
 
@@ -25,6 +26,16 @@ export function watchOtherDaemons(life: Pick<Life, 'probe' | 'earsId'>, period =
     repeat({ delay: period }),
     pairwise(),
     map(([before, now]) => othersAt(before, now, life.earsId)),
+  )
+}
+
+/** What to say of another daemon; `server` is `host:port/db`. */
+export function secondDaemon({ host }: OtherDaemon, server: string): Trouble {
+  return new Trouble(
+    'second_daemon',
+    `Redis ${server}: another Rekindle guards it as well, on ${host}`,
+    'stop one of them: they do no harm to each other, but do and say everything twice',
+    false,
   )
 }
 

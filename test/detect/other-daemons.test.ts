@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { othersAt, watchOtherDaemons } from '../../src/detect/other-daemons.js'
+import { othersAt, secondDaemon, watchOtherDaemons } from '../../src/detect/other-daemons.js'
 import { type OpenLife, openLife } from '../../src/redis/life.js'
 import { anyLayout, expectWhole, type RunningDaemon, startDaemon, testConfig, useMarket } from '../support/daemon.js'
 import { until, useRedis } from '../support/servers.js'
@@ -33,6 +33,14 @@ describe('othersAt', () => {
 
   it('waits for a second look, as connections of an old life may linger', () => {
     expect(look([], [ears('3'), probe('4')])).toEqual([])
+  })
+})
+
+describe('secondDaemon', () => {
+  it('names the other host', () => {
+    const { code, message, passing } = secondDaemon({ host: '10.0.0.2' }, 'here:6379/0')
+    expect({ code, passing }).toEqual({ code: 'second_daemon', passing: false })
+    expect(message).toBe('Redis here:6379/0: another Rekindle guards it as well, on 10.0.0.2')
   })
 })
 
