@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis'
+import { serverName } from '../config/redact.js'
+import { Trouble } from '../errors.js'
 import { readAddress } from './tls.js'
 import { Wire } from './wire.js'
 
@@ -43,8 +45,20 @@ export async function connectRedis(url: string, name: string): Promise<Redis> {
     return redis
   } catch (error) {
     redis.disconnect()
-    throw failure ?? error
+    throw tls ? suspectCertificate(failure ?? error, url, tls.cert !== undefined) : (failure ?? error)
   }
+}
+
+/** In TLS 1.3 a server refuses our certificate only after the handshake, and what we write then can cost us its reason. */
+function suspectCertificate(error: unknown, url: string, hasOwn: boolean): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code !== 'ECONNRESET' && code !== 'EPIPE') return error
+  const doubt = hasOwn
+    ? 'does it accept our client certificate (redis.tls.cert)?'
+    : 'does it want a client certificate (redis.tls.cert and redis.tls.key)?'
+  return new Trouble('redis_unreachable', `Redis ${serverName(url)}: ${message}`, `is it running, and ${doubt}`, true, {
+    cause: error,
+  })
 }
 
 /** Opens a connection for commands, like {@link connectRedis}. */
