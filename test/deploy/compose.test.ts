@@ -7,7 +7,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ownFolder, removeFolder } from '../../lab/processes.js'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
-import { rekindle, startRekindle, writeConfig } from '../commands/rekindle.js'
+import { type Running, rekindle, startRekindle, writeConfig } from '../commands/rekindle.js'
 import { anyLayout } from '../support/daemon.js'
 import { describeOwnServers } from '../support/processes.js'
 import { until, usePostgres } from '../support/servers.js'
@@ -25,6 +25,7 @@ describeOwnServers('the services of docker-compose.yml', () => {
   let admin: Redis
   let owner: Client
   let worker: ChildProcess | undefined
+  let guard: Running | undefined
   let log = ''
 
   beforeAll(async () => {
@@ -44,6 +45,7 @@ describeOwnServers('the services of docker-compose.yml', () => {
 
   afterAll(async () => {
     worker?.kill('SIGKILL')
+    guard?.kill('SIGKILL')
     admin?.disconnect()
     await owner?.end()
     await redis?.stop()
@@ -100,7 +102,8 @@ describeOwnServers('the services of docker-compose.yml', () => {
   it('come up in their order, and are whole again after a flush, with a worker at work', async () => {
     const triggers = await rekindle(services['triggers']?.command ?? [], envOf('triggers'))
     expect(triggers).toMatchObject({ status: 0, stderr: '' })
-    const guard = startRekindle(['watch'], envOf('rekindle'))
+    const daemon = startRekindle(['watch'], envOf('rekindle'))
+    guard = daemon
     const whole = await rekindle(services['whole']?.command ?? [], envOf('whole'))
     expect(whole).toMatchObject({ status: 0, stderr: '' })
     startWorker()
@@ -108,15 +111,15 @@ describeOwnServers('the services of docker-compose.yml', () => {
     await until(() => admin.get('price:BTCUSDT'))
 
     await admin.flushall()
-    await until(() => count(guard.stdout, '"event":"healed"') === 2, { what: 'the second heal' })
+    await until(() => count(daemon.stdout, '"event":"healed"') === 2, { what: 'the second heal' })
     await until(async () => (await admin.hlen('rekindle:ready')) === 10)
     await until(() => admin.get('price:LINKUSDT'))
     worker?.kill('SIGTERM')
     await until(() => worker?.exitCode === 0)
     expect(await rekindle(['verify'], envOf('rekindle'))).toMatchObject({ status: 0, stderr: '' })
-    guard.kill('SIGTERM')
-    expect(await guard.ended).toMatchObject({ status: 0, stderr: '' })
-    expect(guard.stdout).not.toContain('"event":"degraded"')
+    daemon.kill('SIGTERM')
+    expect(await daemon.ended).toMatchObject({ status: 0, stderr: '' })
+    expect(daemon.stdout).not.toContain('"event":"degraded"')
     expect(log).not.toContain('"event":"failed"')
   })
 
