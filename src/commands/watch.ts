@@ -35,7 +35,7 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
   emit(starting(config))
   if (typeof systemd === 'string') emit(inherited(systemd))
 
-  let guarding: Subscription = guardRedis(config, emit).subscribe()
+  let guarding: Subscription = guardRedis(config, emit, liveness.sign).subscribe()
   const reloader = new Reloader({
     config,
     load,
@@ -48,7 +48,7 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
       // One after the other: two daemons would each write what the other is about to.
       guarding.unsubscribe()
       liveness.limit = livenessLimit(next.watch.poll)
-      guarding = guardRedis(next, emit).subscribe()
+      guarding = guardRedis(next, emit, liveness.sign).subscribe()
     },
   })
   const forget = onHangUp(() => {

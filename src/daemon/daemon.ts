@@ -1,5 +1,7 @@
 import {
+  catchError,
   defer,
+  EMPTY,
   filter,
   finalize,
   ignoreElements,
@@ -10,16 +12,19 @@ import {
   share,
   shareReplay,
   switchMap,
+  tap,
 } from 'rxjs'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import { datasetsOf } from '../datasets/index.js'
 import { watchLives } from '../detect/lives.js'
+import { secondDaemon, watchOtherDaemons } from '../detect/other-daemons.js'
 import { readSymbols } from '../detect/roster.js'
 import { Trouble } from '../errors.js'
 import { latest } from '../flow/latest.js'
 import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
+import type { Life } from '../redis/life.js'
 import { Conditions } from '../report/conditions.js'
 import type { Emit, LogEvent } from '../report/events.js'
 import { announce } from './announcements.js'
@@ -34,9 +39,9 @@ import { watchRecovery } from './recovery.js'
 
 /**
  * The whole daemon: lives of Redis and changes of PostgreSQL in, alerts and healed keys out. Emits nothing and never ends; to
- * unsubscribe aborts what is under way and closes every connection.
+ * unsubscribe aborts what is under way and closes every connection. `onSign` is told of every turn of a loop, by its name.
  */
-export function guardRedis(config: Config, listener: Emit): Observable<never> {
+export function guardRedis(config: Config, listener: Emit, onSign?: (what: string) => void): Observable<never> {
   return defer(() => {
     const events = new Subject<LogEvent>()
     const emit: Emit = (event) => {
@@ -44,7 +49,7 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
       events.next(event)
     }
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
-    const conditions = new Conditions(emit)
+    const conditions = new Conditions(emit, Date.now, onSign)
     const pool = openDatabase(config.postgres.url, servers.postgres)
     const recoveries = new Subject<void>()
     const db = watched(pool, conditions, () => recoveries.next())
@@ -70,6 +75,7 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
         merge(
           keepLife(life, keeping),
           announce(life, keeping),
+          watchForOthers(life, servers.redis, conditions),
           guardLife(life, {
             config,
             guard,
@@ -92,6 +98,18 @@ export function guardRedis(config: Config, listener: Emit): Observable<never> {
       finalize(() => void pool.close().catch(() => undefined)),
     )
   })
+}
+
+/** Warns of a second daemon on the same Redis; where that cannot be seen, it is no news. */
+function watchForOthers(life: Life, server: string, conditions: Conditions): Observable<never> {
+  return watchOtherDaemons(life).pipe(
+    tap(([other]) => {
+      if (other) conditions.failed('second_daemon', secondDaemon(other, server))
+      else conditions.worked('second_daemon')
+    }),
+    ignoreElements(),
+    catchError(() => EMPTY),
+  )
 }
 
 /** A database whose failures and successes are told to its condition. */

@@ -22,10 +22,13 @@ export class Conditions {
   constructor(
     private readonly emit: Emit,
     private readonly clock: () => number = Date.now,
+    /** Told of every failure and success: either way a loop has turned. */
+    private readonly onSign: (what: string) => void = () => undefined,
   ) {}
 
   /** `what` failed: `redis`, `postgres`, or a part of Rekindle such as `candles.m1`. */
   failed(what: string, trouble: Trouble): void {
+    this.onSign(what)
     const now = this.clock()
     const condition = this.open.get(what) ?? { since: now, said: new Map() }
     this.open.set(what, condition)
@@ -41,6 +44,7 @@ export class Conditions {
 
   /** `what` works. Returns how long it had not, in ms; 0 if it had. */
   worked(what: string): number {
+    this.onSign(what)
     const condition = this.open.get(what)
     if (!condition) return 0
     this.open.delete(what)
