@@ -50,6 +50,15 @@ export class Holdings {
     }
   }
 
+  /** Takes over what others hold of some datasets. */
+  adopt(others: Holdings, datasets: ReadonlySet<string>): void {
+    for (const [key, { symbol, dataset }] of others.owners) {
+      if (!datasets.has(dataset)) continue
+      const expires = others.expiries.get(key)
+      this.record(symbol, dataset, [expires === undefined ? { key } : { key, expires }], false)
+    }
+  }
+
   /** Forgets those of the keys that a dataset of a symbol holds: nothing wants them any more, so nobody misses them. */
   release(symbol: string, dataset: string, keys: readonly string[]): void {
     for (const key of keys) {

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { serverName } from '../config/redact.js'
 import { writeWhole } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 import type { Manifest } from './manifest.js'
@@ -86,6 +87,32 @@ export async function readBackup(path: string): Promise<Backup | undefined> {
 /** The newest that was not found bad: what has failed its last proof is not good. */
 export function newestGood(backups: readonly Backup[]): Backup | undefined {
   return backups.find(({ manifest: { proof } }) => proof?.ok ?? true)
+}
+
+/** Those of the Redis of this URL: several may share a folder, and none may be taken for, or removed in favour of, another's. */
+export function ofServer(backups: readonly Backup[], url: string): Backup[] {
+  const source = sourceName(url)
+  return backups.filter(({ manifest }) => manifest.source === source)
+}
+
+/** How a manifest names the Redis of a URL: `host:port`. */
+export function sourceName(url: string): string {
+  return serverName(url).replace(/\/[^/]*$/, '')
+}
+
+/**
+ * The order in which to bring something back from backups of one server: good ones first that may hold keys of the classes wanted
+ * (patterns; any if empty), and snapshots before append-only files, of which nobody has counted the keys; each newest first. What has
+ * failed its proof is left out.
+ */
+export function worthTrying(backups: readonly Backup[], wanted: readonly string[]): Backup[] {
+  const rank = ({ manifest: { kind, keys } }: Backup): number => {
+    const held = keys?.classes.filter(({ match }) => wanted.length === 0 || wanted.includes(match ?? ''))
+    const isKnown = held !== undefined && (wanted.length === 0 || held.length > 0)
+    const isEmpty = keys?.total === 0 || (isKnown && held.every((its) => its.keys === 0))
+    return (isEmpty ? 2 : 0) + (kind === 'aof' ? 1 : 0)
+  }
+  return backups.filter(({ manifest: { proof } }) => proof?.ok ?? true).sort((a, b) => rank(a) - rank(b))
 }
 
 /** Writes the manifest beside its backup, whole or not at all. */

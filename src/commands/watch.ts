@@ -3,7 +3,7 @@ import type { Subscription } from 'rxjs'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import { readSupervisor } from '../config/supervisor.js'
-import { guardRedis } from '../daemon/daemon.js'
+import { type GuardOptions, guardRedis } from '../daemon/daemon.js'
 import { datasetsOf } from '../datasets/index.js'
 import type { Emit, LogEvent } from '../report/events.js'
 import { Liveness, livenessLimit } from '../report/liveness.js'
@@ -35,7 +35,8 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
   emit(starting(config))
   if (typeof systemd === 'string') emit(inherited(systemd))
 
-  let guarding: Subscription = guardRedis(config, emit, liveness.sign).subscribe()
+  const options: GuardOptions = { onSign: liveness.sign, memory: {} }
+  let guarding: Subscription = guardRedis(config, emit, options).subscribe()
   const reloader = new Reloader({
     config,
     load,
@@ -48,7 +49,7 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
       // One after the other: two daemons would each write what the other is about to.
       guarding.unsubscribe()
       liveness.limit = livenessLimit(next.watch.poll)
-      guarding = guardRedis(next, emit, liveness.sign).subscribe()
+      guarding = guardRedis(next, emit, options).subscribe()
     },
   })
   const forget = onHangUp(() => {

@@ -37,11 +37,26 @@ import { keepLife } from './keeping.js'
 import { guardLife } from './life.js'
 import { watchRecovery } from './recovery.js'
 
+/** What a daemon leaves to the next one in this process, when the configuration is read again. */
+export interface Memory {
+  guarded?: { readonly guard: Guard; readonly url: string }
+}
+
+export interface GuardOptions {
+  /** Told of every turn of a loop, by its name. */
+  readonly onSign?: (what: string) => void
+  readonly memory?: Memory
+}
+
 /**
  * The whole daemon: lives of Redis and changes of PostgreSQL in, alerts and healed keys out. Emits nothing and never ends; to
- * unsubscribe aborts what is under way and closes every connection. `onSign` is told of every turn of a loop, by its name.
+ * unsubscribe aborts what is under way and closes every connection.
  */
-export function guardRedis(config: Config, listener: Emit, onSign?: (what: string) => void): Observable<never> {
+export function guardRedis(
+  config: Config,
+  listener: Emit,
+  { onSign, memory = {} }: GuardOptions = {},
+): Observable<never> {
   return defer(() => {
     const events = new Subject<LogEvent>()
     const emit: Emit = (event) => {
@@ -58,6 +73,13 @@ export function guardRedis(config: Config, listener: Emit, onSign?: (what: strin
     const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit })
     const inventory = new Inventory(config, () => backups.newest, emit)
     const guard = new Guard(datasets, emit, (probe) => inventory.losses(probe))
+    const earlier = memory.guarded
+    // Of the same Redis we know already what stood in it; this is no first look.
+    if (earlier?.url === config.redis.url) {
+      guard.holdings.adopt(earlier.guard.holdings, new Set(datasets.map(({ name }) => name)))
+      guard.losses.follow(earlier.guard.losses)
+    }
+    memory.guarded = { guard, url: config.redis.url }
     const report = new HealReport(conditions, emit)
 
     const changes = watchChanges({ config, datasets, server: servers.postgres, db, conditions, emit }).pipe(share())

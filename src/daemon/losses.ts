@@ -26,6 +26,13 @@ export class Losses {
     private readonly classLosses: ClassLosses = async () => [],
   ) {}
 
+  /** Goes on where another left off. */
+  follow({ before, wholeAt, opened }: Losses): void {
+    this.before = before
+    this.wholeAt = wholeAt
+    this.opened = opened
+  }
+
   /** Notes that everything was seen whole. */
   sawWhole(facts: ServerFacts): void {
     this.before = facts
