@@ -1,67 +1,107 @@
-import type { Cause, Recovery } from '../model.js'
+import type { Cause } from '../model.js'
+import type { ClassLoss, KeepingEvent } from './events-keeping.js'
 
-/** What a loss took of one class of keys. */
-export interface ClassLoss {
-  /** Null for the keys of which the configuration says nothing. */
-  match: string | null
-  recovery: Recovery | null
-  impact: string | undefined
-  /** How many keys there were when they were last counted, and about how many of these are gone; absent where that is not known. */
-  keys_before: number
-  keys_gone: number | undefined
-  counted_at: string
-  /** What brings them back, and from where. */
-  comes_back: string
-}
+export type { ClassLoss } from './events-keeping.js'
 
 /**
  * The log's events: a contract, people grep and alert on them. Each becomes one JSON object a line with these fields, `event` among
- * them. Names of servers never hold a password.
+ * them. Names of servers never hold a password. A field means what is said of it where its name and type come first.
  */
 export type LogEvent =
   /** The daemon begins; configuration as far as it matters here. */
   | {
       event: 'starting'
+      /** Of Rekindle. */
       version: string
+      /** The address of the server. */
       redis: string
+      /** The address of the server and the name of the database. */
       postgres: string
+      /** `candles.layout`; absent without candles. */
       layout: string | undefined
+      /** Their names, such as `candles.m1`. */
       datasets: string[]
     }
   /** Everything is whole, for the first time in this life of Redis or after the last incident of an interrupted one. */
-  | { event: 'watching'; run_id: string | undefined; symbols: number; keys: number }
+  | {
+      event: 'watching'
+      /** Which process of Redis this is, as INFO says; absent where INFO is not allowed. */
+      run_id: string | undefined
+      /** How many there are. */
+      symbols: number
+      /** How many there are. */
+      keys: number
+    }
   /** Redis cannot be used; at the change of state and then once a minute. */
-  | { event: 'redis_down'; code: string; reason: string; hint: string; down_for_ms: number }
+  | {
+      event: 'redis_down'
+      /** What is wrong, for scripts: `redis_unreachable`, … */
+      code: string
+      /** What is wrong, for people. */
+      reason: string
+      /** The command, setting or permission that mends it. */
+      hint: string
+      /** For how long it has been away, or had been. */
+      down_for_ms: number
+    }
+  /** Redis can be used. */
   | {
       event: 'redis_up'
       run_id: string | undefined
+      /** The process that answered before; absent if there was none. */
       previous_run_id: string | undefined
+      /** Of Redis. */
       version: string | undefined
       down_for_ms: number
     }
+  /** PostgreSQL cannot be used; at the change of state and then once a minute. */
   | { event: 'postgres_down'; code: string; reason: string; hint: string; down_for_ms: number }
+  /** PostgreSQL can be used again. */
   | { event: 'postgres_up'; down_for_ms: number }
   /** Something may have been lost; nothing is confirmed. */
-  | { event: 'suspicion'; signals: string[]; symbols: number | 'all'; key_events: Record<string, number> }
+  | {
+      event: 'suspicion'
+      /** What made us look: `life`, `flush`, `poll`, `key_event`, `scrub`. */
+      signals: string[]
+      /** How many are looked at. */
+      symbols: number | 'all'
+      /** Keyspace events on our keys that led here, by name: `{ del: 3 }`. */
+      key_events: Record<string, number>
+    }
   /** A survey has confirmed a loss: one for one incident. */
   | {
       event: 'data_loss'
+      /** Its number since Rekindle started: the same in every event about it. */
       incident: number
+      /** What most likely happened. */
       cause: Cause
       run_id: string | undefined
       previous_run_id: string | undefined
+      /** How many keys of datasets are gone. */
       keys_lost: number
       /** Keys that stand but lack their newest values, have a hole, differ, or hold another type. */
       keys_incomplete: Record<string, number>
+      /** How many symbols lack something. */
       symbols_lost: number
+      /** The first few names. */
       symbols: string[]
+      /** When everything was last known to be whole, as of ISO 8601; absent if it never was. */
       last_seen_whole_at: string | undefined
+      /** From the earliest moment at which it can have happened to this line. */
       time_to_detect_ms: number
       /** Class by class, those of no dataset too: what is gone, and what brings it back. Empty where none are configured. */
       classes: ClassLoss[]
+      /** What Redis told, and what the cause was concluded from: signals, counters of INFO, the client that flushed. */
       evidence: Record<string, unknown>
     }
-  | { event: 'symbol_healed'; incident: number | undefined; symbol: string }
+  /** A symbol that an incident touched is whole again. */
+  | {
+      event: 'symbol_healed'
+      /** The incident. */
+      incident: number | undefined
+      /** Its name; `rows.<name>` for the rows of a dataset that stand for themselves. */
+      symbol: string
+    }
   /** Everything that an incident lost is back and verified. */
   | {
       event: 'healed'
@@ -70,103 +110,126 @@ export type LogEvent =
       supersedes: number[]
       cause: Cause
       time_to_detect_ms: number
+      /** From the same moment to the last key verified. */
       time_to_heal_ms: number
+      /** How many were written. */
       keys: number
+      /** Samples of series that were written. */
       samples: number
+      /** Fields, members and other values that were written. */
       fields: number
+      /** How many had lost something. */
       symbols: number
+      /** Values that Redis cannot hold: NULL, NaN, infinity. */
       left_out: number
+      /** Values left alone, since a live writer had changed them meanwhile. */
       superseded: number
     }
-  /** Redis and PostgreSQL differ without any sign of a loss; it is being mended. `keys` and `symbols` begin with the first few names. */
+  /** Redis and PostgreSQL differ without any sign of a loss; it is being mended. */
   | {
       event: 'drift'
+      /** Its name, such as `candles.m1`. */
       dataset: string
+      /** How many keys by what is wrong: `missing`, `wrong_type`, `stale_tail`, `hole`, `differs`. */
       kinds: Record<string, number>
+      /** The first few names. */
       keys: string[]
+      /** How many keys differ. */
       keys_drifted: number
       symbols: string[]
+      /** How many samples, members or fields are not there. */
       missing: number
+      /** How many samples, members or fields are others than in PostgreSQL. */
       differing: number
     }
   /** A change in PostgreSQL has reached Redis. */
-  | { event: 'sync'; symbol: string; dataset: string; samples: number; fields: number; latency_ms: number }
-  /** Changes in PostgreSQL may have been missed between these times; what changed is being caught up. */
-  | { event: 'gap'; reason: string; deaf_for_ms: number }
+  | {
+      event: 'sync'
+      symbol: string
+      dataset: string
+      samples: number
+      fields: number
+      /** From the notice of the change to its value verified in Redis. */
+      latency_ms: number
+    }
+  /** Changes in PostgreSQL may have been missed for a while that is over; what changed is being caught up. */
+  | {
+      event: 'gap'
+      reason: string
+      /** How long it lasted. */
+      deaf_for_ms: number
+    }
   /** Enabled symbols came or went. */
-  | { event: 'symbols'; total: number; added: string[]; removed: string[] }
-  /** Rekindle works, but with less: what is missing, what that costs, and how to mend it. */
-  | { event: 'degraded'; what: string; code: string; reason: string; hint: string; since_ms: number }
-  | { event: 'recovered'; what: string; after_ms: number }
-  /** Notifications on our channel that are not ours, since the last such line. */
-  | { event: 'foreign_notifications'; count: number; example: string }
-  /** Values that PostgreSQL holds but Redis cannot (NULL, NaN, infinity): left out of these symbols. */
-  | { event: 'left_out'; dataset: string; values: number; symbols: string[] }
-  /** A symbol (or the rows of a dataset that stand for themselves) has become whole, or is so no longer. */
-  | { event: 'symbol_ready'; symbol: string }
-  | { event: 'symbol_lost'; symbol: string }
-  /** A look at some symbols, or all, is done. */
-  | { event: 'surveyed'; symbols: number | 'all'; lacks: number; took_ms: number }
-  /** The keys were counted, those of Rekindle left out; `whole` if nothing was missing meanwhile, so that an alert can refer to it. */
   | {
-      event: 'counted'
-      keys: number
-      exact: boolean
-      classes: { match: string | null; recovery: Recovery | null; keys: number }[]
-      whole: boolean
-    }
-  /** What the folder of the backups holds, looked at now and then. */
-  | {
-      event: 'backups_seen'
-      count: number
-      newest_taken_at: string | undefined
-      newest_bytes: number | undefined
-      last_proved_at: string | undefined
-      last_proof_ok: boolean | undefined
-      last_proof_took_ms: number | undefined
-    }
-  /** The configuration was read again at SIGHUP; `changed` are its sections. */
-  | { event: 'reloaded'; changed: string[] }
-  /** The new configuration is wrong, or something outside Redis and PostgreSQL could not be set up; the old goes on. */
-  | { event: 'reload_failed'; reason: string }
-  /** Something now stands between the data and its recovery: `finding` is a code of `rekindle doctor`. */
-  | { event: 'persistence_risk'; finding: string; severity: 'risk' | 'note'; reason: string; hint: string }
-  | { event: 'persistence_ok'; finding: string; after_ms: number }
-  /** A backup was taken and checked. */
-  | {
-      event: 'backup'
-      file: string
-      bytes: number
-      keys: number | undefined
-      took_ms: number
-      checked: string
-      /** Those that were no longer to be kept. */
+      event: 'symbols'
+      /** How many there are now. */
+      total: number
+      /** The first ten that came. */
+      added: string[]
+      /** The first ten that went; their keys are left alone. */
       removed: string[]
-      warnings: string[]
     }
-  /** A backup could not be taken, checked, copied away by the user's command, or proved; earlier ones are untouched. */
+  /** Rekindle works, but with less: what is missing, what that costs, and how to mend it. */
   | {
-      event: 'backup_failed'
-      stage: 'take' | 'after' | 'drill'
+      event: 'degraded'
+      /** Which part: a dataset, or `listener`, `triggers`, `http`, … */
+      what: string
       code: string
       reason: string
       hint: string
+      /** For how long. */
+      since_ms: number
     }
-  /** A backup was booted in a server of its own and holds what it should. */
-  | { event: 'drill'; file: string; keys: number; took_ms: number; taken_at: string }
-  /** A dump.rdb or the append-only file of Redis was linked aside before it could be replaced. */
-  | { event: 'kept_aside'; what: 'rdb' | 'aof'; path: string; bytes: number }
-  /** Lost keys were brought back from a backup. */
+  /** A part works again. */
   | {
-      event: 'keys_recovered'
-      incident: number
-      file: string
-      taken_at: string
-      keys: number
-      kept: number
+      event: 'recovered'
+      what: string
+      /** How long it had not. */
+      after_ms: number
+    }
+  /** Notifications on our channel that are not ours, since the last such line. */
+  | {
+      event: 'foreign_notifications'
+      /** How many there are. */
+      count: number
+      /** The text of one. */
+      example: string
+    }
+  /** Values that PostgreSQL holds but Redis cannot (NULL, NaN, infinity): left out of these symbols. */
+  | {
+      event: 'left_out'
+      dataset: string
+      /** How many. */
+      values: number
+      symbols: string[]
+    }
+  /** A symbol (or the rows of a dataset that stand for themselves) has become whole. */
+  | { event: 'symbol_ready'; symbol: string }
+  /** A symbol (or the rows of a dataset that stand for themselves) is whole no longer. */
+  | { event: 'symbol_lost'; symbol: string }
+  /** A look at some symbols, or all, is done. */
+  | {
+      event: 'surveyed'
+      symbols: number | 'all'
+      /** How many keys lack something. */
+      lacks: number
+      /** How long it took. */
       took_ms: number
     }
-  | { event: 'recover_failed'; incident: number; code: string; reason: string; hint: string }
-  | { event: 'stopping'; signal: string }
+  /** The configuration was read again at SIGHUP. */
+  | {
+      event: 'reloaded'
+      /** The sections that are others than before. */
+      changed: string[]
+    }
+  /** The new configuration is wrong, or something outside Redis and PostgreSQL could not be set up; the old goes on. */
+  | { event: 'reload_failed'; reason: string }
+  | KeepingEvent
+  /** The daemon ends. */
+  | {
+      event: 'stopping'
+      /** What ended it: `SIGTERM`, … */
+      signal: string
+    }
 
 export type Emit = (event: LogEvent) => void
