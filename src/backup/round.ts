@@ -38,7 +38,7 @@ export async function backUp(options: TakeOptions): Promise<Round> {
   if (copy) taken.push(copy)
   for (const { backup } of taken) await attempt(runAfter(after, backup, { signal }))
   // Also where the command has failed: it is an alert by itself, and a full disk would end all backups.
-  const pruned = await attempt(pruneBackups({ dir, keep }))
+  const pruned = await attempt(pruneBackups({ dir, url: config.redis.url, keep }))
   return { taken, removed: pruned?.removed ?? [], troubles }
 }
 

@@ -5,7 +5,7 @@ import { checkRdb } from './check.js'
 import { unfinishedName } from './files.js'
 import { backupName, place } from './place.js'
 import { infoNumber, readStory } from './server-story.js'
-import { type Backup, newestGood, readShelf } from './shelf.js'
+import { type Backup, newestGood, ofServer, readShelf } from './shelf.js'
 import { takeSnapshot } from './snapshot.js'
 import { ensureSpace, estimateBytes } from './space.js'
 import { prepareFolder } from './tidy.js'
@@ -38,7 +38,7 @@ export async function takeBackup({ config, signal, onProgress, onCheck, silence 
   const { dir } = config.backup
   await prepareFolder(dir, Date.now())
   signal.throwIfAborted()
-  const earlier = (await readShelf(dir)).filter(({ manifest }) => manifest.kind === 'rdb')
+  const earlier = ofServer(await readShelf(dir), url).filter(({ manifest }) => manifest.kind === 'rdb')
   const story = await readStory(url)
   const dataset = infoNumber(story.info, 'used_memory_dataset')
   await ensureSpace(dir, estimateBytes(earlier[0]?.manifest.bytes, dataset))
@@ -71,7 +71,8 @@ export async function takeBackup({ config, signal, onProgress, onCheck, silence 
       keys,
       proof: null,
     })
-    const before = newestGood(earlier)
+    // The classes are about one database: those of another say nothing of it.
+    const before = newestGood(earlier.filter(({ manifest }) => manifest.database === database))
     const lost = before ? vanished(before.manifest, backup.manifest) : []
     return { backup, warnings: [...story.warnings, ...warnings, ...lost] }
   } catch (error) {

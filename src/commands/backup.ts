@@ -155,8 +155,11 @@ async function listBackups({ backup: { dir } }: Config): Promise<Answer> {
   }
 }
 
-async function prune({ backup: { dir, keep } }: Config, { dryRun = false }: BackupOptions): Promise<Answer> {
-  const { removed, kept } = await pruneBackups({ dir, keep, dryRun })
+async function prune(
+  { redis: { url }, backup: { dir, keep } }: Config,
+  { dryRun = false }: BackupOptions,
+): Promise<Answer> {
+  const { removed, kept } = await pruneBackups({ dir, url, keep, dryRun })
   const act = dryRun ? 'Would remove' : 'Removed'
   return {
     lines: [

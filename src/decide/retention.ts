@@ -22,9 +22,9 @@ export interface Keepable {
 const DAY = 24 * 3600_000
 
 /**
- * The backups that are no longer to be kept, oldest last. One is kept, among those of its kind, while it is one of the `last` newest
- * or younger than `days`. What failed its proof or holds no key takes no place from the others: a Redis that has lost everything and
- * is backed up night after night must not drive the good backups out.
+ * Those of one server's backups that are no longer to be kept, oldest last. One is kept, among those of its kind and database, while
+ * it is one of the `last` newest or younger than `days`. What failed its proof or holds no key takes no place from the others: a
+ * Redis that has lost everything and is backed up night after night must not drive the good backups out.
  *
  * Never given are, whatever their age: the newest good one, the newest that was proved, the newest that holds keys, and for each
  * class that only a backup brings back, the newest that still holds keys of it.
@@ -36,15 +36,16 @@ export function expendable<T extends Keepable>(
 ): T[] {
   const newestFirst = [...backups].sort((a, b) => Date.parse(b.taken_at) - Date.parse(a.taken_at))
   return newestFirst.filter((backup, i) => {
-    const kin = newestFirst.filter(({ kind }) => kind === backup.kind)
-    const newer = newestFirst.slice(0, i).filter(({ kind }) => kind === backup.kind)
+    const isKin = ({ kind, database }: T): boolean => kind === backup.kind && database === backup.database
+    const kin = newestFirst.filter(isKin)
+    const newer = newestFirst.slice(0, i).filter(isKin)
     const places = isWorthy(backup) ? newer.filter(isWorthy) : newer
     const isYoung = now - Date.parse(backup.taken_at) < days * DAY
     return places.length >= last && !isYoung && !treasures(kin).has(backup)
   })
 }
 
-/** Those of one kind, newest first, that are never removed. */
+/** Those of kin, newest first, that are never removed. */
 function treasures<T extends Keepable>(kin: readonly T[]): ReadonlySet<T> {
   const good = kin.filter(isGood)
   const classes = (kin[0]?.keys?.classes ?? []).filter(({ recovery }) => recovery === 'backup')

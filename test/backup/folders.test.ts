@@ -175,15 +175,31 @@ describe('the folder of the backups', () => {
       put(`redis-${days}.rdb`, 0)
       put(`redis-${days}.rdb.json`, 0, json({ taken_at: new Date(now - days * 24 * HOUR).toISOString() }))
     }
+    const url = 'redis://127.0.0.1:6379'
     const keep = { last: 2, days: 3 }
-    const dry = await pruneBackups({ dir, keep, dryRun: true })
+    const dry = await pruneBackups({ dir, url, keep, dryRun: true })
     expect(dry.removed.map(({ path }) => path)).toEqual([5, 4, 3].map((days) => join(dir, `redis-${days}.rdb`)))
     expect(namesIn(dir)).toHaveLength(12)
-    const both = await Promise.all([pruneBackups({ dir, keep }), pruneBackups({ dir, keep })])
+    const both = await Promise.all([pruneBackups({ dir, url, keep }), pruneBackups({ dir, url, keep })])
     expect(both[0]?.removed).toHaveLength(3)
     expect(namesIn(dir)).toHaveLength(6)
-    expect(await pruneBackups({ dir, keep })).toMatchObject({ removed: [], kept: [{}, {}, {}] })
+    expect(await pruneBackups({ dir, url, keep })).toMatchObject({ removed: [], kept: [{}, {}, {}] })
     expect(readFileSync(join(dir, 'redis-0.rdb'), 'utf8')).toBe('abc')
-    expect(await pruneBackups({ dir: join(dir, 'none'), keep })).toEqual({ removed: [], kept: [] })
+    expect(await pruneBackups({ dir: join(dir, 'none'), url, keep })).toEqual({ removed: [], kept: [] })
+  })
+
+  it('may be shared: what is of another server is never removed, and never taken for our own', async () => {
+    dir = folder()
+    const keep = { last: 1, days: 0 }
+    for (const port of [6379, 6380])
+      for (let days = 1; days < 4; days++) {
+        put(`redis-${port}-${days}.rdb`, 0)
+        const taken_at = new Date(now - days * 24 * HOUR).toISOString()
+        put(`redis-${port}-${days}.rdb.json`, 0, json({ taken_at, source: `127.0.0.1:${port}` }))
+      }
+    const { removed, kept } = await pruneBackups({ dir, url: 'redis://127.0.0.1:6380/2', keep })
+    expect(removed.map(({ path }) => path)).toEqual([3, 2].map((days) => join(dir, `redis-6380-${days}.rdb`)))
+    expect(kept.map(({ path }) => path)).toEqual([join(dir, 'redis-6380-1.rdb')])
+    expect(await readShelf(dir)).toHaveLength(4)
   })
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
+import { writeManifest } from '../../src/backup/shelf.js'
 import { takeBackup } from '../../src/backup/take.js'
 import { describeOwnServers } from '../support/processes.js'
 import { fillWithEveryType } from './every-type.js'
@@ -159,6 +160,26 @@ describeOwnServers('a backup', () => {
     expect(warnings).toEqual([expect.stringContaining('holds no key at all, and the one before held 1')])
     expect(backup.manifest.keys).toMatchObject({ total: 1, databases: { 0: 1 } })
     await redis.stop()
+  })
+
+  it('is compared with those of the same server, not with what else lies in the folder', async () => {
+    const dir = folder()
+    const [ours, theirs] = await Promise.all([startRedis({ args: AT_ONCE }), startRedis({ args: AT_ONCE })])
+    await theirs.cli('SET', 'sub:1', 'a')
+    const keys = { keys: [{ match: 'sub:*', recovery: 'backup' }] }
+    const { backup } = await takeBackup({ config: configFor(theirs.url, dir, keys), signal: unhurried() })
+    // It is small, and another's is not: there is space for it.
+    await writeManifest({ ...backup, manifest: { ...backup.manifest, bytes: 1e18 } })
+    const config = configFor(ours.url, dir, keys)
+    expect((await takeBackup({ config, signal: unhurried() })).warnings).toEqual([])
+    await ours.cli('SET', 'sub:1', 'a')
+    await takeBackup({ config, signal: unhurried() })
+    const elsewhere = configFor(ours.url.replace(/0$/, '1'), dir, keys)
+    expect((await takeBackup({ config: elsewhere, signal: unhurried() })).warnings).toEqual([])
+    await expect(takeBackup({ config: configFor(theirs.url, dir), signal: unhurried() })).rejects.toMatchObject({
+      code: 'no_space',
+    })
+    await Promise.all([ours.stop(), theirs.stop()])
   })
 
   it('holds no secret in its manifest', async () => {

@@ -102,7 +102,10 @@ describeOwnServers('rekindle backup', () => {
     for (const days of [40, 50]) {
       writeFileSync(join(dir, `redis-${days}.rdb`), 'abc')
       const taken_at = new Date(Date.now() - days * 86_400_000).toISOString()
-      writeFileSync(join(dir, `redis-${days}.rdb.json`), JSON.stringify(manifestOf({ taken_at })))
+      writeFileSync(
+        join(dir, `redis-${days}.rdb.json`),
+        JSON.stringify(manifestOf({ taken_at, source: `127.0.0.1:${redis.port}` })),
+      )
     }
     const empty = await rekindle(['backup'], env(redis, dir, keep))
     expect(empty.stdout).toMatch(

@@ -6,6 +6,7 @@ const DAY = 24 * 3600_000
 
 interface Given {
   kind?: string
+  database?: number
   keys?: number | null
   proof?: boolean
   /** Keys of the class `sub:*`, which only a backup brings back. */
@@ -13,14 +14,17 @@ interface Given {
 }
 
 /** A backup so many days old, called by its age. */
-function old(days: number, { kind = 'rdb', keys = 10, proof, sub }: Given = {}): Keepable & { age: number } {
+function old(
+  days: number,
+  { kind = 'rdb', database = 0, keys = 10, proof, sub }: Given = {},
+): Keepable & { age: number } {
   const others = { match: null, recovery: null, keys: (keys ?? 0) - (sub ?? 0) }
   const classes = sub === undefined ? [others] : [{ match: 'sub:*', recovery: 'backup' as const, keys: sub }, others]
   return {
     age: days,
     kind,
     taken_at: new Date(NOW - days * DAY).toISOString(),
-    database: 0,
+    database,
     keys: keys === null ? null : { databases: { 0: keys }, classes },
     proof: proof === undefined ? null : { ok: proof },
   }
@@ -47,6 +51,11 @@ describe('retention', () => {
   it('counts each kind by itself', () => {
     const aof = { kind: 'aof', keys: null }
     expect(gone([old(0), old(1), old(5, aof), old(6, aof), old(7), old(8, aof)])).toEqual([7, 8])
+  })
+
+  it('counts each database by itself, for the classes of another are not its own', () => {
+    const other = { database: 1 }
+    expect(gone([old(0, other), old(1, other), old(5, { sub: 3 }), old(6), old(7)])).toEqual([7])
   })
 
   it('never takes the newest good one, nor the newest that was proved', () => {
