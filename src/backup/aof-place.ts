@@ -1,6 +1,6 @@
 import { parseInfo } from '../decide/info.js'
 import { Trouble } from '../errors.js'
-import { type Aof, type AofPlace, readAofFiles } from '../recover/aof-files.js'
+import { type Aof, type AofPlace, isOfSize, readAofFiles } from '../recover/aof-files.js'
 import { ask, type Wire } from '../redis/wire.js'
 import { infoNumber, unlessRefused } from './server-story.js'
 
@@ -35,17 +35,12 @@ export async function findAof(wire: Wire): Promise<FoundAof> {
   if (!aof) throw new Trouble('bad_folder', `${dir}: the append-only file of Redis is not here`, AT_HAND, false)
   const after = await persistence(wire)
   const [least, most] = [before, after].map((info) => infoNumber(info, 'aof_current_size') ?? 0)
-  if (!sizesOf(aof).some((size) => size >= (least ?? 0) && size <= (most ?? 0))) {
-    const what = `the append-only file here has ${sizesOf(aof)[0]} bytes, and that of Redis ${most}: it is another server's`
+  if (!isOfSize(aof, least ?? 0, most ?? 0)) {
+    const bytes = aof.files.reduce((sum, file) => sum + file.bytes, 0)
+    const what = `the append-only file here has ${bytes} bytes, and that of Redis ${most}: it is another server's`
     throw new Trouble('bad_folder', `${dir}: ${what}`, AT_HAND, false)
   }
   return { ...aof, place }
-}
-
-/** The sizes that INFO may tell of it: with a base, but without one that was made when the server first started. */
-function sizesOf({ files }: Aof): number[] {
-  const sum = (parts: Aof['files']): number => parts.reduce((total, { bytes }) => total + bytes, 0)
-  return [sum(files), sum(files.filter(({ type }) => type === 'incr'))]
 }
 
 /** A setting of the server; undefined where CONFIG GET is refused, or it has none of that name. */

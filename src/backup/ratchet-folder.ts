@@ -2,7 +2,7 @@ import { access, constants, readlink, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseInfo } from '../decide/info.js'
 import { Trouble } from '../errors.js'
-import { type AofPlace, readAofFiles } from '../recover/aof-files.js'
+import { type AofPlace, isOfSize, readAofFiles } from '../recover/aof-files.js'
 import type { Reply } from '../redis/wire.js'
 import { folderTrouble } from './folder-trouble.js'
 
@@ -92,12 +92,11 @@ async function findDoubt(
   const home = await readlink(`/proc/${before.get('process_id')}/cwd`).catch(() => undefined)
   if (home === dir) return undefined
   if (appendOnly) {
-    const files = (await readAofFiles(aof).catch((error) => Promise.reject(folderTrouble(error, dir))))?.files
-    const bytes = files?.reduce((sum, file) => sum + file.bytes, 0)
+    const files = await readAofFiles(aof).catch((error) => Promise.reject(folderTrouble(error, dir)))
     const after = await again()
     const size = (fields: ReadonlyMap<string, string>): number => Number(fields.get('aof_current_size'))
-    if (bytes === undefined) return 'there is no append-only file in it'
-    return size(before) <= bytes && bytes <= size(after) ? undefined : 'its append-only file has another size'
+    if (files === undefined) return 'there is no append-only file in it'
+    return isOfSize(files, size(before), size(after)) ? undefined : 'its append-only file has another size'
   }
   const savedAt = Number(before.get('rdb_last_save_time'))
   const startedAt = Date.now() / 1000 - Number(before.get('uptime_in_seconds'))

@@ -44,6 +44,16 @@ export async function readAofFiles({ dir, folder, name }: AofPlace): Promise<Aof
   return { files, manifest }
 }
 
+/**
+ * Whether these can be the files of a server whose INFO told an `aof_current_size` of `least` just before they were looked at, and of
+ * `most` just after. It leaves the empty base out that is made when a server first starts, until that is started or rewritten again.
+ */
+export function isOfSize({ files, manifest }: Aof, least: number, most: number): boolean {
+  const isFirst = ({ type, seq }: AofFile): boolean => manifest !== undefined && type === 'base' && seq === 1
+  const sum = (parts: readonly AofFile[]): number => parts.reduce((total, { bytes }) => total + bytes, 0)
+  return [files, files.filter((file) => !isFirst(file))].map(sum).some((size) => size >= least && size <= most)
+}
+
 /** The base and the increments of a manifest, in order; what is history is left out. */
 export function parseAofManifest(text: string): { file: string; type: AofFile['type']; seq: number }[] {
   return text.split('\n').flatMap((line) => {

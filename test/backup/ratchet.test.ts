@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openRatchet, type Ratchet } from '../../src/backup/ratchet.js'
-import type { Ask } from '../../src/backup/ratchet-folder.js'
+import { type Ask, findDataFolder } from '../../src/backup/ratchet-folder.js'
 import type { Frozen } from '../../src/backup/ratchet-freeze.js'
 import { readKept } from '../../src/backup/ratchet-kept.js'
 import { linkTrouble, noRoom } from '../../src/backup/ratchet-trouble.js'
@@ -270,6 +270,38 @@ describe('the append-only file', () => {
     await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
     const { ask } = await watchOver(redis.url)
     await until(async () => String(await ask('CONFIG', 'GET', 'auto-aof-rewrite-percentage')).endsWith('70'))
+  })
+})
+
+describe('seen from a container beside that of Redis, where its process is not', () => {
+  const redis = useRedis({ args: ['--appendonly', 'yes'] })
+  /** No process has this number. */
+  const fromBeside = async (url: string, change = (info: string) => info) => {
+    const wire = await connectWire(url, 'test')
+    closers.push(() => wire.close())
+    return findDataFolder(async (...args) => {
+      const reply = await ask(wire, ...args)
+      return args[0] === 'INFO' ? change(String(reply).replace(/process_id:\d+/, 'process_id:0')) : reply
+    })
+  }
+
+  test('an append-only file is known by its size: new, written to, rewritten, and loaded again', async () => {
+    const isFound = async () => expect(await fromBeside(redis.url)).toMatchObject({ dir: redis.dir, appendOnly: true })
+    await isFound()
+    await redis.cli('SET', 'a', 'b')
+    await isFound()
+    await redis.cli('FLUSHALL')
+    await isFound()
+    await redis.kill('SIGTERM')
+    await redis.start()
+    await isFound()
+    await redis.cli('BGREWRITEAOF')
+    await until(async () =>
+      /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(String(await redis.cli('INFO'))),
+    )
+    await isFound()
+    const larger = (info: string) => info.replace(/aof_current_size:\d+/, 'aof_current_size:123456')
+    await expect(fromBeside(redis.url, larger)).rejects.toMatchObject({ message: expect.stringContaining('size') })
   })
 })
 
