@@ -64,7 +64,7 @@ function rowClashes(rows: Datasets['rows'], others: ReadonlyMap<string, KeyUse>)
 }
 
 function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }
 
 function clashesOf(a: KeyUse, b: KeyUse): Clash[] {

@@ -30,5 +30,5 @@ export async function findStrays(redis: Wire, template: string, isWanted: (key: 
 }
 
 function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }

@@ -31,6 +31,13 @@ const patterns = [
   'a/b*',
   'line*end',
   'h[a-]llo',
+  'h-llo',
+  'my-app:*',
+  'a*b*c',
+  '*a*',
+  '**',
+  '*-*',
+  'h[--a]llo',
 ])
 const texts = [
   '',
@@ -50,7 +57,30 @@ const texts = [
   'a*',
   'x',
   '[x-',
-].concat(['user:{1}:2', 'éa', 'a|b', '^a$', 'a/b/c', 'line\nend', 'a', 'ha', '\\', '-', 'h-llo'])
+].concat([
+  'user:{1}:2',
+  'éa',
+  'a|b',
+  '^a$',
+  'a/b/c',
+  'line\nend',
+  'a',
+  'ha',
+  '\\',
+  '-',
+  'h-llo',
+  'my-app:1',
+  'aXbXc',
+  'abcbc',
+  'ab',
+])
+
+test('no name takes long, however many stars there are', () => {
+  const name = `t${':'.repeat(100_000)}`
+  const started = performance.now()
+  expect(globTest('t:*:*:*:*:z')(name)).toBe(false)
+  expect(performance.now() - started).toBeLessThan(5_000)
+})
 
 describe('patterns', () => {
   const redis = useRedis({ modules: false })
