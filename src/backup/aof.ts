@@ -31,8 +31,7 @@ export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise
   const { source, database, info, modules, warnings } = await readStory(config.redis.url)
   const unfinished = unfinishedName(backupName(dir, startedAt, 'aof'))
   try {
-    const runId = info.get('run_id') ?? 'unknown'
-    const copy = await copyUnchanged(config, runId, unfinished, signal)
+    const copy = await copyUnchanged(config, unfinished, signal)
     const { checked, warnings: more } = await checkAof(copy.entry, signal)
     const backup = await place(unfinished, {
       version: 1,
@@ -61,11 +60,10 @@ export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise
 /** Copies it, and makes sure that it is still made of the same files: somebody may have asked for a rewrite by hand. */
 function copyUnchanged(
   { redis: { url }, backup: { dir } }: Config,
-  runId: string,
   to: string,
   signal: AbortSignal,
 ): ReturnType<typeof copyAof> {
-  return withoutRewrites({ url, dir, runId, signal }, async (wire) => {
+  return withoutRewrites({ url, dir, signal }, async (wire) => {
     const found = await findAof(wire)
     const needed = found.files.reduce((sum, { bytes }) => sum + bytes, 0)
     await ensureSpace(dir, needed)

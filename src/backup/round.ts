@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
 import { runAfter } from './after.js'
 import { takeAofBackup } from './aof.js'
+import { putRewritesBack } from './aof-rewrites.js'
 import { pruneBackups } from './prune.js'
 import type { Backup } from './shelf.js'
 import { type Taken, type TakeOptions, takeBackup } from './take.js'
@@ -22,7 +23,6 @@ export interface Round {
 export async function backUp(options: TakeOptions): Promise<Round> {
   const { config, signal } = options
   const { dir, keep, after, aof } = config.backup
-  const taken = [await takeBackup(options)]
   const troubles: Trouble[] = []
   const attempt = async <T>(work: Promise<T>): Promise<T | undefined> => {
     try {
@@ -34,12 +34,21 @@ export async function backUp(options: TakeOptions): Promise<Round> {
       return undefined
     }
   }
+  // First of all, for a copy of ours that was killed: until then the append-only file grows without end.
+  const putBack = await attempt(putRewritesBack({ url: config.redis.url, dir }))
+  const first = await takeBackup(options)
+  const warnings = putBack === undefined ? [] : [rewritesWereOff(putBack)]
+  const taken: Taken[] = [{ ...first, warnings: [...first.warnings, ...warnings] }]
   const copy = aof ? await attempt(takeAofBackup(options)) : undefined
   if (copy) taken.push(copy)
   for (const { backup } of taken) await attempt(runAfter(after, backup, { signal }))
   // Also where the command has failed: it is an alert by itself, and a full disk would end all backups.
   const pruned = await attempt(pruneBackups({ dir, url: config.redis.url, keep }))
   return { taken, removed: pruned?.removed ?? [], troubles }
+}
+
+function rewritesWereOff(value: string): string {
+  return `auto-aof-rewrite-percentage was still 0 from a copy of the append-only file that was killed, and is ${value} again`
 }
 
 /** The configuration with another folder, as a full name, and with or without a copy of the append-only file. */

@@ -7,17 +7,25 @@ import { findProgram } from '../../lab/find-redis.js'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
 import { takeAofBackup } from '../../src/backup/aof.js'
 import { copyAof, hashAof } from '../../src/backup/aof-copy.js'
+import { putRewritesBack } from '../../src/backup/aof-rewrites.js'
+import { backUp } from '../../src/backup/round.js'
 import { readShelf } from '../../src/backup/shelf.js'
 import { Trouble } from '../../src/errors.js'
 import { readAofFiles } from '../../src/recover/aof-files.js'
 import { describeOwnServers } from '../support/processes.js'
 import { until } from '../support/until.js'
-import { configFor, folder, namesIn, unhurried } from './support.js'
+import { AT_ONCE, configFor, folder, namesIn, unhurried } from './support.js'
 
 const WITH_AOF = ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '70']
 
 const percentage = async (redis: RunningRedis): Promise<unknown> =>
   Object.values((await redis.cli('CONFIG', 'GET', 'auto-aof-rewrite-percentage')) as object).at(-1)
+
+/** What a copy keeps the value in while it is 0. */
+async function markerOf(redis: RunningRedis): Promise<string> {
+  const runId = /run_id:(\w+)/.exec(String(await redis.cli('INFO', 'server')))?.[1]
+  return `.aof-rewrites-off-127.0.0.1%3A${redis.port}@${runId}`
+}
 
 /** A server that has started in a copy of this folder. */
 async function boot(path: string): Promise<RunningRedis> {
@@ -158,16 +166,78 @@ describeOwnServers('a copy of the append-only file', () => {
     const redis = await startRedis({ args: WITH_AOF })
     const dir = folder()
     const config = configFor(redis.url, dir)
-    const runId = /run_id:(\w+)/.exec(String(await redis.cli('INFO', 'server')))?.[1]
     await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
     await takeAofBackup({ config, signal: unhurried() })
     expect(await percentage(redis)).toBe('0')
-    writeFileSync(join(dir, `.aof-rewrites-off-${runId}`), '70')
-    writeFileSync(join(dir, '.aof-rewrites-off-of-an-earlier-process'), '50')
+    const marker = await markerOf(redis)
+    writeFileSync(join(dir, marker), '70')
+    writeFileSync(join(dir, marker.replace(/@.*/, '@of-an-earlier-life')), '50')
     await takeAofBackup({ config, signal: unhurried() })
     expect(await percentage(redis)).toBe('70')
     expect(namesIn(dir).filter((name) => name.startsWith('.'))).toEqual([])
     await redis.stop()
+  })
+
+  it('that was killed has its setting put back by the next backup of any kind, but not under a copy that runs', async () => {
+    const redis = await startRedis({ args: [...WITH_AOF, ...AT_ONCE] })
+    const dir = folder()
+    const config = configFor(redis.url, dir)
+    expect(await putRewritesBack({ url: redis.url, dir: join(dir, 'none') })).toBe(undefined)
+    await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
+    writeFileSync(join(dir, await markerOf(redis)), '70')
+    const other = new Redis(redis.url, { connectionName: 'rekindle-aof' })
+    await other.ping()
+    expect(await putRewritesBack({ url: redis.url, dir })).toBe(undefined)
+    expect(await percentage(redis)).toBe('0')
+    other.disconnect()
+    await until(async () => !String(await redis.cli('CLIENT', 'LIST')).includes('rekindle-aof'))
+    const { taken, troubles } = await backUp({ config, signal: unhurried() })
+    expect(await percentage(redis)).toBe('70')
+    expect(taken.map(({ backup, warnings }) => [backup.manifest.kind, warnings])).toEqual([
+      ['rdb', [expect.stringMatching(/was still 0 .* is 70 again$/)]],
+    ])
+    expect(troubles).toEqual([])
+    expect(namesIn(dir)).toHaveLength(2)
+    // Somebody has set it to something else meanwhile.
+    writeFileSync(join(dir, await markerOf(redis)), '50')
+    expect(await putRewritesBack({ url: redis.url, dir })).toBe(undefined)
+    expect(await percentage(redis)).toBe('70')
+    expect(namesIn(dir)).toHaveLength(2)
+    await redis.stop()
+  })
+
+  it('that cannot put the setting back leaves its value for the next one, and says what to do', async () => {
+    const redis = await startRedis({ args: [...WITH_AOF, ...AT_ONCE] })
+    await redis.cli('ACL', 'SETUSER', 'rekindle', 'on', '>hush', '~*', '&*', '+@all', '-config')
+    await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
+    const dir = folder()
+    const marker = await markerOf(redis)
+    writeFileSync(join(dir, marker), '70')
+    await redis.cli('ACL', 'SETUSER', 'rekindle', '+config|get')
+    const config = configFor(redis.url.replace('://', '://rekindle:hush@'), dir)
+    const { taken, troubles } = await backUp({ config, signal: unhurried() })
+    expect(taken).toHaveLength(1)
+    expect(troubles).toEqual([
+      expect.objectContaining({ code: 'redis_refused', hint: expect.stringContaining('rewrite-percentage 70') }),
+    ])
+    expect(namesIn(dir)).toContain(marker)
+    await redis.stop()
+  })
+
+  it('leaves alone what a copy of another server in the same folder has left', async () => {
+    const [ours, theirs] = await Promise.all([startRedis({ args: WITH_AOF }), startRedis({ args: WITH_AOF })])
+    const dir = folder()
+    const marker = await markerOf(theirs)
+    writeFileSync(join(dir, marker), '70')
+    await theirs.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
+    await takeAofBackup({ config: configFor(ours.url, dir), signal: unhurried() })
+    expect(await percentage(theirs)).toBe('0')
+    expect(namesIn(dir)).toContain(marker)
+    // It is found under another name of the same server, too.
+    expect(await putRewritesBack({ url: theirs.url.replace('127.0.0.1', 'localhost'), dir })).toBe('70')
+    expect(await percentage(theirs)).toBe('70')
+    expect(namesIn(dir)).not.toContain(marker)
+    await Promise.all([ours.stop(), theirs.stop()])
   })
 
   it('is refused if it is broken within', async () => {

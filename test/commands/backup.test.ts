@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
 import { AT_ONCE, makeSlow, manifestOf } from '../backup/support.js'
@@ -149,6 +151,26 @@ describeOwnServers('rekindle backup', () => {
       await redis.stop()
     },
   )
+
+  it('killed while it copies the append-only file has rewrites switched on again by the next one', async () => {
+    const redis = await startRedis({ args: [...AT_ONCE, '--appendonly', 'yes', '--appendfsync', 'no'] })
+    const writer = new Redis(redis.url)
+    for (let i = 0; i < 80; i++) await writer.set(`key:${i}`, randomBytes(1 << 20))
+    const percentage = async (): Promise<unknown> =>
+      ((await writer.config('GET', 'auto-aof-rewrite-percentage')) as string[])[1]
+    const dir = folder()
+    const running = startRekindle(['backup', '--aof'], env(redis, dir))
+    await until(async () => (await percentage()) === '0')
+    running.kill('SIGKILL')
+    await running.ended
+    expect(await percentage()).toBe('0')
+    const { status, stdout } = await rekindle(['backup'], env(redis, dir))
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/\nWarning: auto-aof-rewrite-percentage was still 0 .* is 100 again\.\n$/)
+    expect(await percentage()).toBe('100')
+    writer.disconnect()
+    await redis.stop()
+  })
 
   it('says in one line what is in the way, and no secret', async () => {
     const redis = await startRedis({ password: 'right', args: AT_ONCE })
