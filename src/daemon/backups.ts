@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Cron } from 'croner'
 import { concatMap, defer, EMPTY, ignoreElements, map, merge, Observable, repeat, timer } from 'rxjs'
 import { backUp } from '../backup/round.js'
-import { type Backup, readShelf } from '../backup/shelf.js'
+import { type Backup, ofServer, readShelf, worthTrying } from '../backup/shelf.js'
 import type { Config } from '../config/schema.js'
 import { isBackupMissed, isDrillDue } from '../decide/backup-plan.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
@@ -19,6 +19,11 @@ const LOOK = 60_000
 const RETRY_FIRST = 30_000
 const RETRIES = 6
 
+/** How long to wait before a drill that could not be done is tried again, in ms. */
+const TRY_AGAIN = 3_600_000
+/** Of each kind the newest is proved. */
+const KINDS = ['rdb', 'aof'] as const
+
 type Stage = Extract<LogEvent, { event: 'backup_failed' }>['stage']
 
 export interface BackupsContext {
@@ -34,6 +39,11 @@ export class Backups {
   facts: BackupFacts | undefined
   /** The newest that has not failed its proof. */
   newest: Backup | undefined
+
+  /** The one that lost keys would come from. */
+  preferred: Backup | undefined
+  /** When a drill of each kind was last tried, in epoch ms: one that could not be done leaves no proof. */
+  private readonly tried = new Map<string, number>()
 
   constructor(private readonly context: BackupsContext) {}
 
@@ -67,10 +77,16 @@ export class Backups {
 
   private drillTimes(every: number, period: number): Observable<(signal: AbortSignal) => Promise<void>> {
     return timer(period, period).pipe(
-      map(() => async (signal) => {
-        const backups = await this.shelf()
+      concatMap(() => KINDS),
+      map((kind) => async (signal) => {
+        const backups = (await this.shelf()).filter(({ manifest }) => manifest.kind === kind)
+        const tried = this.tried.get(kind)
         const provedAt = backups.map(({ manifest: { proof } }) => (proof ? Date.parse(proof.at) : undefined))
-        if (isDrillDue(provedAt, every, Date.now())) await this.prove(backups[0], signal)
+        const now = Date.now()
+        if (!isDrillDue(provedAt, every, now) || (tried !== undefined && now - tried < Math.min(every, TRY_AGAIN)))
+          return
+        this.tried.set(kind, now)
+        await this.prove(backups[0], signal)
       }),
     )
   }
@@ -125,6 +141,8 @@ export class Backups {
     this.facts = facts
     this.newest = newest
     const backups = await this.shelf()
+    const wanted = config.keys.flatMap(({ match, recovery }) => (recovery === 'backup' ? [match] : []))
+    this.preferred = worthTrying(backups, wanted)[0]
     const proof = backups.find(({ manifest }) => manifest.proof)?.manifest.proof
     emit({
       event: 'backups_seen',
@@ -137,8 +155,10 @@ export class Backups {
     })
   }
 
-  private shelf(): Promise<Backup[]> {
-    return readShelf(this.context.config.backup.dir).catch(() => [])
+  /** The backups of this Redis, newest first; none where the folder cannot be read. */
+  private async shelf(): Promise<Backup[]> {
+    const { backup, redis } = this.context.config
+    return ofServer(await readShelf(backup.dir).catch(() => []), redis.url)
   }
 
   /** Does one stage; trouble is told and returned, unless we are being ended. */

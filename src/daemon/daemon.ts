@@ -71,8 +71,8 @@ export function guardRedis(
     const datasets = datasetsOf(config)
     const readEnabled = (): Promise<string[]> => readSymbols(db, config)
     const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit })
-    const inventory = new Inventory(config, () => backups.newest, emit)
-    const guard = new Guard(datasets, emit, (probe) => inventory.losses(probe))
+    const inventory = new Inventory(config, () => backups.preferred, emit)
+    const guard = new Guard(datasets, emit, (probe, missing) => inventory.losses(probe, missing))
     const earlier = memory.guarded
     // Of the same Redis we know already what stood in it; this is no first look.
     if (earlier?.url === config.redis.url) {

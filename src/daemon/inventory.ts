@@ -5,6 +5,7 @@ import { type ClassShare, comesBack, goneOf } from '../decide/class-losses.js'
 import { classifier } from '../decide/classes.js'
 import type { KeysAtStake } from '../decide/risks-facts.js'
 import { type ClassCount, type Inventory as Counted, countClasses, stakeOf } from '../doctor/inventory.js'
+import type { KeyClass } from '../model.js'
 import { missingKeys } from '../redis/presence.js'
 import type { Wire } from '../redis/wire.js'
 import type { ClassLoss, Emit } from '../report/events.js'
@@ -13,27 +14,39 @@ import type { ClassLoss, Emit } from '../report/events.js'
 const SETTLED = 3_000
 /** How many keys may be counted, and for how long, in ms, while an alert waits for it. */
 const QUICKLY = { keys: 5_000, ms: 100 }
+/** How many keys of a class are asked for, to tell how many of all are gone. */
+const SAMPLES = 100
+
+/** One class, as it was counted at `at`, in epoch ms. */
+type DatedCount = ClassCount & { readonly at: number }
 
 /** Knows how many keys of each class there were, so that an alert can say how many of these are gone. Kept in memory. */
 export class Inventory {
   /** Those made while everything was whole, newest first. */
   private counts: Counted[] = []
   private latest: Counted | undefined
+  /** What there was before the last loss. */
+  private beforeLoss: Counted | undefined
+  private readonly classes: readonly KeyClass[]
   private readonly classify
 
   constructor(
     private readonly config: Config,
-    /** The newest good backup, for what the alert says; and for what was there, as long as nothing was counted. */
-    private readonly newest: () => Backup | undefined,
+    /** The backup that lost keys would come from: for what the alert says, and for what was there as long as nothing was counted. */
+    private readonly backup: () => Backup | undefined,
     private readonly emit: Emit,
   ) {
-    this.classify = classifier(classesOf(config))
+    this.classes = classesOf(config)
+    this.classify = classifier(this.classes)
   }
 
   /** Counts the keys of each class, with bounded work. What is counted while something is missing is no measure of what there was. */
   async count(wire: Wire, isWhole: () => boolean, signal: AbortSignal): Promise<void> {
     const wasWhole = isWhole()
-    const counted = await countClasses(wire, this.classify, { signal })
+    const counted = await countClasses(wire, this.classify, {
+      signal,
+      samples: (its) => (this.isOfDataset(its) ? 0 : SAMPLES),
+    })
     const whole = wasWhole && isWhole()
     this.latest = counted
     if (whole) this.counts = [counted, ...this.counts].slice(0, 2)
@@ -55,52 +68,94 @@ export class Inventory {
     return stakeOf(this.latest?.classes ?? [])
   }
 
-  /** What is gone of each class that had keys; and from then on they are no longer counted. */
-  async losses(wire: Wire): Promise<ClassLoss[]> {
+  /** Takes note that what the last loss took was brought back: it can be lost again before it is counted again. */
+  recovered(): void {
+    if (this.beforeLoss) this.counts = [{ ...this.beforeLoss, at: Date.now() }, ...this.counts].slice(0, 2)
+  }
+
+  /**
+   * What is gone of each class that had keys; and from then on they are no longer counted. `missing` are keys that PostgreSQL gives
+   * back, of which it is known one by one that they are gone.
+   */
+  async losses(wire: Wire, missing: readonly string[]): Promise<ClassLoss[]> {
     const now = Date.now()
-    const counted = this.counts.find(({ at }) => now - at >= SETTLED) ?? this.counts.at(-1)
-    const shares = counted ? await this.sharesOf(counted, wire, now) : await this.sharesSinceBackup(wire)
+    const gone = new Map<KeyClass | undefined, number>()
+    for (const key of missing) {
+      const its = this.classify(key)
+      gone.set(its, (gone.get(its) ?? 0) + 1)
+    }
+    const shares = this.isBlank
+      ? await this.sharesSinceBackup(wire, gone)
+      : await this.sharesSinceCount(wire, gone, now)
     return shares.filter(({ keys }) => keys > 0).map((share) => this.tell(share))
   }
 
-  private async sharesOf({ at, classes, ...rest }: Counted, wire: Wire, now: number): Promise<ClassShare[]> {
-    const asked = classes.map(({ sample }) =>
-      sample.filter(({ expiresAt }) => expiresAt === undefined || expiresAt > now),
+  private async sharesSinceCount(
+    wire: Wire,
+    known: ReadonlyMap<KeyClass | undefined, number>,
+    now: number,
+  ): Promise<ClassShare[]> {
+    const counts = this.best(now)
+    const asked = counts.map(({ sample }) =>
+      sample.flatMap(({ name, expiresAt }) => (expiresAt === undefined || expiresAt > now ? [name] : [])),
     )
-    const missing = new Set(
-      await missingKeys(
-        wire,
-        asked.flat().map(({ name }) => name),
-      ),
-    )
+    const missing = new Set(await missingKeys(wire, asked.flat()))
     const left: ClassCount[] = []
-    const shares = classes.map((its, i): ClassShare => {
-      const names = (asked[i] ?? []).map(({ name }) => name)
-      const gone = goneOf(its, names.length, names.filter((name) => missing.has(name)).length)
-      left.push({ ...its, keys: its.keys - (gone ?? 0), sample: its.sample.filter(({ name }) => !missing.has(name)) })
-      const { match, recovery, impact } = its.class ?? { match: null, recovery: null }
-      return { match, recovery, impact, keys: its.keys, at, gone }
+    const shares = counts.map(({ at, ...its }, i): ClassShare => {
+      const names = asked[i] ?? []
+      const gone = this.isOfDataset(its.class)
+        ? (known.get(its.class) ?? 0)
+        : goneOf(its, names.length, names.filter((name) => missing.has(name)).length)
+      left.push({
+        ...its,
+        keys: Math.max(0, its.keys - (gone ?? 0)),
+        sample: its.sample.filter(({ name }) => !missing.has(name)),
+      })
+      return { ...nameOf(its.class), keys: its.keys, at, gone }
     })
-    this.counts = [{ ...rest, at, classes: left }]
+    const [newest] = this.counts
+    if (newest) {
+      this.beforeLoss = { ...newest, classes: counts }
+      this.counts = [{ ...newest, classes: left }]
+    }
     return shares
   }
 
-  /** Where nothing was counted yet: the daemon was started after the loss. The newest backup tells what there was. */
-  private async sharesSinceBackup(wire: Wire): Promise<ClassShare[]> {
-    const { keys, taken_at } = this.newest()?.manifest ?? {}
+  /** Class by class, the larger of the counts that may have come too late and the newest that has not. */
+  private best(now: number): DatedCount[] {
+    const settled = this.counts.findIndex(({ at }) => now - at >= SETTLED)
+    const candidates = settled < 0 ? this.counts : this.counts.slice(0, settled + 1)
+    const found = new Map<KeyClass | undefined, DatedCount>()
+    for (const { at, classes } of candidates) {
+      for (const its of classes) {
+        const other = found.get(its.class)
+        if (!other || its.keys > other.keys) found.set(its.class, { ...its, at })
+      }
+    }
+    return [...found.values()]
+  }
+
+  /** Where nothing was counted yet: the daemon was started after the loss. The backup tells what there was. */
+  private async sharesSinceBackup(wire: Wire, known: ReadonlyMap<KeyClass | undefined, number>): Promise<ClassShare[]> {
+    const { keys, taken_at } = this.backup()?.manifest ?? {}
     if (!keys || taken_at === undefined) return []
-    const counted = await countClasses(wire, this.classify, { limits: QUICKLY, samples: 1 })
+    const counted = await countClasses(wire, this.classify, { limits: QUICKLY, samples: () => 0 })
     return keys.classes.map(({ match, recovery, keys: before }) => {
-      const its = this.config.keys.find((each) => each.match === match)
-      const here = counted.classes.find((each) => (each.class?.match ?? null) === match)?.keys ?? 0
-      const gone = counted.exact ? Math.max(0, before - here) : undefined
+      const its = this.classes.find((each) => each.match === match)
+      const here = counted.classes.find((each) => each.class?.match === its?.match)?.keys ?? 0
+      const left = counted.exact ? Math.max(0, before - here) : undefined
+      const gone = this.isOfDataset(its) ? Math.min(before, known.get(its) ?? left ?? 0) : left
       return { match, recovery, impact: its?.impact, keys: before, at: Date.parse(taken_at), gone }
     })
   }
 
-  private tell(share: ClassShare): ClassLoss {
-    const { match, recovery, impact, keys, at, gone } = share
-    const backup = this.newest()
+  /** Of the keys of our datasets it is known one by one which are gone; nobody needs to be asked. */
+  private isOfDataset(its: KeyClass | undefined): boolean {
+    return its !== undefined && !this.config.keys.includes(its)
+  }
+
+  private tell({ match, recovery, impact, keys, at, gone }: ClassShare): ClassLoss {
+    const backup = this.backup()
     const newest = backup && { path: backup.path, takenAt: backup.manifest.taken_at }
     return {
       match,
@@ -109,7 +164,11 @@ export class Inventory {
       keys_before: keys,
       keys_gone: gone,
       counted_at: new Date(at).toISOString(),
-      comes_back: comesBack(share, newest, this.config.recover.auto),
+      comes_back: comesBack({ match, recovery }, newest, this.config.recover.auto),
     }
   }
+}
+
+function nameOf(its: KeyClass | undefined): Pick<ClassShare, 'match' | 'recovery' | 'impact'> {
+  return { match: its?.match ?? null, recovery: its?.recovery ?? null, impact: its?.impact }
 }

@@ -9,7 +9,6 @@ import {
   Observable,
   repeat,
   retry,
-  take,
   tap,
   timer,
 } from 'rxjs'
@@ -17,7 +16,7 @@ import { openRatchet, type Ratchet } from '../backup/ratchet.js'
 import type { Config } from '../config/schema.js'
 import { watchFlushes } from '../detect/flushes.js'
 import { watchRisks } from '../doctor/watch-risks.js'
-import { abortable } from '../flow/abortable.js'
+import { latest } from '../flow/latest.js'
 import type { Life } from '../redis/life.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import { ask } from '../redis/wire.js'
@@ -28,9 +27,8 @@ import type { Inventory } from './inventory.js'
 
 /** After how many polls Redis is asked about its persistence, with one more round trip. */
 const POLLS = 10
-/** How often the keys are counted at most, and as long as they have not been counted while all was whole, in ms. */
+/** How often the keys are counted at most, in ms. */
 const COUNT_LEAST = 30_000
-const COUNT_AGAIN = 500
 
 export interface KeepingContext {
   readonly config: Config
@@ -54,13 +52,25 @@ export function keepLife(life: Life, context: KeepingContext): Observable<never>
   return merge(counts(life, context), risks(life, context), ratchets(life, context)).pipe(ignoreElements())
 }
 
-function counts({ probe }: Life, { config, inventory, isWhole, ...context }: KeepingContext): Observable<void> {
+/** Counts the keys from time to time, and as soon as everything is whole again. */
+function counts({ probe }: Life, { config, inventory, isWhole, events, ...context }: KeepingContext): Observable<void> {
   const period = Math.max(COUNT_LEAST, config.watch.scrub)
-  const pause = (): Observable<number> =>
-    inventory.isBlank ? timer(COUNT_AGAIN, COUNT_AGAIN).pipe(filter(isWhole), take(1)) : timer(period)
-  return defer(() => abortable((signal) => inventory.count(probe, isWhole, signal))).pipe(
-    patiently('inventory', period, context),
-    repeat({ delay: pause }),
+  const news = events.pipe(
+    tap(({ event }) => event === 'keys_recovered' && inventory.recovered()),
+    filter(({ event }) => /^(watching|healed|keys_recovered)$/.test(event)),
+  )
+  return merge(timer(0, period), news).pipe(
+    latest(
+      (_, newer) => newer,
+      async (_, signal) => {
+        try {
+          await inventory.count(probe, isWhole, signal)
+          context.conditions.worked('inventory')
+        } catch (error) {
+          tell('inventory', error, context)
+        }
+      },
+    ),
   )
 }
 
@@ -105,21 +115,24 @@ function ratchets(life: Life, { config, events, conditions, emit }: KeepingConte
   )
 }
 
-/** Tries again after trouble, for ever; the end of a life is told by others. */
-function patiently(
-  what: string,
-  period: number,
-  { conditions, server }: Pick<KeepingContext, 'conditions' | 'server'>,
-): MonoTypeOperatorFunction<void> {
+/** Tries again after trouble, for ever. */
+function patiently(what: string, period: number, context: Told): MonoTypeOperatorFunction<void> {
   return (work) =>
     work.pipe(
-      tap({ complete: () => conditions.worked(what) }),
+      tap({ complete: () => context.conditions.worked(what) }),
       retry({
         delay: (error: unknown) => {
-          const trouble = redisTrouble(error, server)
-          if (!endsLife(trouble)) conditions.failed(what, trouble)
+          tell(what, error, context)
           return timer(period)
         },
       }),
     )
+}
+
+type Told = Pick<KeepingContext, 'conditions' | 'server'>
+
+/** Tells of trouble, but for the end of a life, which is told by others. */
+function tell(what: string, error: unknown, { conditions, server }: Told): void {
+  const trouble = redisTrouble(error, server)
+  if (!endsLife(trouble)) conditions.failed(what, trouble)
 }

@@ -7,8 +7,8 @@ import type { Life } from '../redis/life.js'
 import type { ClassLoss, Emit } from '../report/events.js'
 import { dataLoss, Incident, joins } from './incident.js'
 
-/** Asks Redis how many keys of each class are gone. */
-export type ClassLosses = (probe: Life['probe']) => Promise<ClassLoss[]>
+/** Asks Redis how many keys of each class are gone; of those of the datasets it is known which. */
+export type ClassLosses = (probe: Life['probe'], missing: readonly string[]) => Promise<ClassLoss[]>
 
 /** Tells a loss from what is merely lacking, alerts, and keeps the incident that is open. */
 export class Losses {
@@ -72,7 +72,8 @@ export class Losses {
     const { before, incident: open } = this
     // What is lost from here on was lost by this process, and by what it does from here on.
     this.before = now
-    const gone = lost.filter(({ kind }) => kind === 'missing').length
+    const missing = lost.filter(({ kind }) => kind === 'missing').map(({ key }) => key)
+    const gone = missing.length
     const share = before === undefined ? 1 : gone / Math.max(1, this.standing(open))
     const cause = causeOf({ suspicion, before, now, lacks: lost, share, epochStands })
     const delay = cause === 'eviction' ? this.evictions.next(now.at) : 0
@@ -83,7 +84,7 @@ export class Losses {
     const [client, classes] = await Promise.all([
       cause === 'flush' || cause === 'swapdb' ? findCulprit(probe) : undefined,
       // The alert must not wait for what cannot be counted.
-      this.classLosses(probe).catch(() => []),
+      this.classLosses(probe, missing).catch(() => []),
     ])
     const incident = new Incident(++this.opened, cause, suspicion, Date.now(), open?.ids ?? [])
     incident.take(lost)

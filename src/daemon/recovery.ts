@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { concatMap, EMPTY, filter, ignoreElements, map, type Observable } from 'rxjs'
+import { concatMap, EMPTY, filter, ignoreElements, map, type Observable, tap } from 'rxjs'
+import { ofServer, readShelf, worthTrying } from '../backup/shelf.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { isWipedOut } from '../decide/class-losses.js'
@@ -13,8 +14,8 @@ import { recoverKeys } from '../recover/recover.js'
 import { undoFlush } from '../recover/undo.js'
 import type { Emit, LogEvent } from '../report/events.js'
 
-/** What may take a whole class of keys; a single key may have been deleted on purpose. */
-const WHOLESALE: ReadonlySet<Cause> = new Set(['flush', 'swapdb', 'restart', 'replacement', 'failover', 'unknown'])
+/** What may take a whole class of keys; a single key may have been deleted, and a database swapped, on purpose. */
+const WHOLESALE: ReadonlySet<Cause> = new Set(['flush', 'restart', 'replacement', 'failover', 'unknown'])
 /** How long to wait before another attempt after trouble that passes, in ms, doubling; and how many there are. */
 const RETRY_FIRST = 1_000
 const RETRY_LAST = 60_000
@@ -27,11 +28,13 @@ export interface RecoveryContext {
   readonly events: Observable<LogEvent>
 }
 
+/** What a loss has taken and is to be brought back. */
 interface Loss {
   readonly incident: number
-  readonly cause: Cause
-  /** Patterns of the classes that are wiped out. */
+  /** Patterns of the classes that are gone. */
   readonly match: readonly string[]
+  /** Redis' own files may hold the moment before it. */
+  readonly wasFlushed: boolean
 }
 
 interface Found {
@@ -41,33 +44,54 @@ interface Found {
   readonly kept: number
 }
 
+/** How long before a restart a flush may have been for the restart to be its end, in ms. */
+const FLUSHED = 60_000
+
 /** Brings classes of keys back that were wiped out and that only a backup holds, once for each incident. Never emits, never errors. */
-export function watchRecovery({ config, emit, events }: RecoveryContext): Observable<never> {
-  if (!config.recover.auto) return EMPTY
-  return events.pipe(
-    map(lossOf),
+export function watchRecovery(context: RecoveryContext): Observable<never> {
+  if (!context.config.recover.auto) return EMPTY
+  // What came while another loss was being made good may have taken that, too.
+  let losses = 0
+  let frozenAt = Number.NEGATIVE_INFINITY
+  return context.events.pipe(
+    tap((event) => {
+      // An append-only file is linked aside at a flush only, and may tell of it before a restart hides the cause.
+      if (event.event === 'kept_aside' && event.what === 'aof') frozenAt = Date.now()
+    }),
+    map((event) => lossOf(event, Date.now() - frozenAt < FLUSHED)),
     filter((loss) => loss !== undefined),
+    tap(() => losses++),
     // One after the other, each to its end: a newer loss does not name again what was gone before it.
-    concatMap((loss) => abortable((signal) => recoverLoss(loss, config, emit, signal))),
+    concatMap((loss) => abortable((signal) => recoverLoss(loss, context, () => losses, signal))),
     ignoreElements(),
   )
 }
 
-function lossOf(event: LogEvent): Loss | undefined {
+function lossOf(event: LogEvent, wasFrozen: boolean): Loss | undefined {
   if (event.event !== 'data_loss' || !WHOLESALE.has(event.cause)) return undefined
-  const match = event.classes.flatMap(({ match, recovery, keys_before: keys, keys_gone: gone }) =>
-    match !== null && recovery === 'backup' && isWipedOut({ keys, gone }) ? [match] : [],
-  )
-  return match.length > 0 ? { incident: event.incident, cause: event.cause, match } : undefined
+  const { cause, incident, classes } = event
+  const match = classes.flatMap(({ match, recovery, keys_before: keys, keys_gone: gone }) => {
+    // A flush takes all; what stands again already its writers have made since.
+    const isGone = cause === 'flush' ? gone !== undefined && gone > 0 : isWipedOut({ keys, gone })
+    return match !== null && recovery === 'backup' && isGone ? [match] : []
+  })
+  return match.length > 0 ? { incident, match, wasFlushed: cause === 'flush' || wasFrozen } : undefined
 }
 
-async function recoverLoss(loss: Loss, config: Config, emit: Emit, signal: AbortSignal): Promise<void> {
+async function recoverLoss(
+  loss: Loss,
+  { config, emit }: RecoveryContext,
+  countLosses: () => number,
+  signal: AbortSignal,
+): Promise<void> {
   const { incident } = loss
   const startedAt = Date.now()
   let said: string | undefined
   for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; attempt++) {
     try {
+      const losses = countLosses()
       const { file, takenAt, copied, kept } = await bringBack(loss, config, signal)
+      if (losses !== countLosses()) continue
       const taken_at = new Date(takenAt).toISOString()
       emit({ event: 'keys_recovered', incident, file, taken_at, keys: copied, kept, took_ms: Date.now() - startedAt })
       return
@@ -85,21 +109,34 @@ async function recoverLoss(loss: Loss, config: Config, emit: Emit, signal: Abort
 }
 
 /**
- * From the moment before the flush, if Redis' own files still hold it; else from the newest good backup, or from a snapshot that is
+ * From the moment before the flush, if Redis' own files still hold it; else from the best good backup, or from a snapshot that is
  * newer. Keys that are there stay.
  */
-async function bringBack({ cause, match }: Loss, config: Config, signal: AbortSignal): Promise<Found> {
+async function bringBack({ match, wasFlushed }: Loss, config: Config, signal: AbortSignal): Promise<Found> {
   const { url } = config.redis
-  const [backup, missing] = await chooseBackup(config.backup.dir, undefined).then(
-    (chosen) => [chosen, undefined] as const,
-    (error: unknown) => [undefined, error] as const,
-  )
-  const undone = cause === 'flush' ? await undo(match, config, backup?.takenAt, signal) : undefined
+  const backups = worthTrying(ofServer(await readShelf(config.backup.dir), url), match)
+  const [best] = backups
+  const undone = wasFlushed ? await undo(match, config, best && Date.parse(best.manifest.taken_at), signal) : undefined
   if (undone) return undone
-  if (!backup) throw missing
-  const { select } = chooseKeys(config, match)
-  const { copied, kept } = await recoverKeys(backup, { url, select, replace: false, dryRun: false, signal })
-  return { file: backup.path, takenAt: backup.takenAt, copied, kept }
+  let failure: unknown
+  for (const backup of backups) {
+    try {
+      const { select } = chooseKeys(config, match)
+      const chosen = await chooseBackup(config.backup.dir, backup.path)
+      const { copied, kept } = await recoverKeys(chosen, { url, select, replace: false, dryRun: false, signal })
+      return { file: chosen.path, takenAt: chosen.takenAt, copied, kept }
+    } catch (error) {
+      // What is wrong with one file may not be wrong with the next; all else is.
+      if (!(error instanceof Trouble && error.code === 'bad_backup')) throw error
+      failure ??= error
+    }
+  }
+  throw failure ?? nothingThere(config.backup.dir)
+}
+
+function nothingThere(dir: string): Trouble {
+  const hint = 'take one when the keys are back: rekindle backup; rekindle undo may still find what Redis kept'
+  return new Trouble('no_backup', `${dir}: there is no good backup of this Redis`, hint, false)
 }
 
 /** Undefined where that is not to be had: the data directory is not at hand, or nothing in it is from before the flush. */

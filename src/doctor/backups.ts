@@ -1,7 +1,6 @@
 import { basename } from 'node:path'
 import { Cron } from 'croner'
-import { type Backup, newestGood, readShelf } from '../backup/shelf.js'
-import { serverName } from '../config/redact.js'
+import { type Backup, newestGood, ofServer, readShelf } from '../backup/shelf.js'
 import type { Config } from '../config/schema.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
 import { Trouble } from '../errors.js'
@@ -28,8 +27,7 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
     const unchecked = { what: 'backups', why: `${error.message}: ${error.hint}`, grant: '' }
     return { facts: undefined, newest: undefined, unchecked: [unchecked] }
   }
-  const source = serverName(redis.url).replace(/\/[^/]*$/, '')
-  const ours = shelf.filter(({ manifest }) => manifest.source === source)
+  const ours = ofServer(shelf, redis.url)
   const taken = ({ manifest }: Backup): number => Date.parse(manifest.taken_at)
   const proofs = ours
     .flatMap(({ path, manifest: { proof } }) => (proof ? [{ path, proof, at: Date.parse(proof.at) }] : []))

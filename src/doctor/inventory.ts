@@ -14,7 +14,7 @@ export interface CountOptions {
   readonly signal?: AbortSignal
   readonly limits?: CountLimits
   /** How many keys of each class are named, at most. */
-  readonly samples?: number
+  readonly samples?: (its: KeyClass | undefined) => number
   /** Called with each key of no class. */
   readonly onStranger?: (key: string) => void
   /** Called after each step, with the share done so far, from 0 to 1, and how many keys were looked at. */
@@ -55,6 +55,7 @@ export interface Inventory {
 
 /** Ten million keys are not walked: SCAN goes through the buckets in scattered order, so that its beginning is a fair sample. */
 const LIMITS: CountLimits = { keys: 1_000_000, ms: 10_000 }
+const SAMPLES = 100
 /** Keys in one SCAN: a tenth of a ms of Redis' time. */
 const STEP = 500
 /** A round trip that takes longer, in ms, is followed by a pause as long: then Redis is busy with something else. */
@@ -85,7 +86,7 @@ class Tally {
 
 /** Counts the keys of each class in the wire's database, with bounded work. Rejects with the signal's reason, and with what SCAN answers. */
 export async function countClasses(wire: Wire, classify: Classify, options: CountOptions = {}): Promise<Inventory> {
-  const { signal, limits = LIMITS, samples = 100, onStranger, onStep } = options
+  const { signal, limits = LIMITS, samples = () => SAMPLES, onStranger, onStep } = options
   const at = Date.now()
   const total = Number(await ask(wire, 'DBSIZE'))
   const tallies = new Map<KeyClass | undefined, Tally>()
@@ -105,7 +106,7 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
       }
       const its = classify(key)
       if (!its) onStranger?.(key)
-      const tally = tallies.get(its) ?? new Tally(samples)
+      const tally = tallies.get(its) ?? new Tally(samples(its))
       tallies.set(its, tally)
       tally.add(key)
     }

@@ -28,7 +28,7 @@ describeOwnServers('countClasses', () => {
        for i = 1, 5 do redis.call('SET', 'rate:' .. i, i, 'EX', 600) end
        redis.call('SET', 'else', 1) redis.call('SET', 'rekindle:epoch', 1)`,
     )
-    const { classes, ...all } = await count({ samples: 20 })
+    const { classes, ...all } = await count({ samples: () => 20 })
     expect(all).toMatchObject({ total: 307, seen: 307, exact: true, own: 1 })
     const byMatch = new Map(classes.map((each) => [each.class?.match, each]))
     expect(byMatch.get('sub:*')).toMatchObject({ keys: 300, exact: true, expiryKnown: true })
@@ -44,7 +44,7 @@ describeOwnServers('countClasses', () => {
 
   it('samples evenly, not only what it meets first', async () => {
     await fill(`for i = 1, 5000 do redis.call('SET', 'sub:' .. i, i) end`)
-    const { classes } = await count({ samples: 100 })
+    const { classes } = await count({ samples: () => 100 })
     const numbers = classes[0]?.sample.map(({ name }) => Number(name.slice(4))) ?? []
     const mean = numbers.reduce((sum, each) => sum + each, 0) / numbers.length
     // Five standard errors of the mean of 100 of 5,000 numbers.
