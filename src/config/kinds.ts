@@ -57,18 +57,21 @@ export function query(should: string) {
 const NAME = `is no name; it should be 1 to ${LONGEST_NAME} bytes of text`
 
 /** The name of a column or a channel. */
-export const name = z.string({ error: NAME }).refine(isName, { error: NAME })
+export const name = z.string({ error: NAME }).refine(isName, { error: NAME }).meta({ title: 'name', pattern: '\\S' })
 
 const TABLE = 'is no name of a table; it should be table or schema.table'
 
 /** The name of a table, which may be schema-qualified. */
-export const table = z.string({ error: TABLE }).refine(
-  (value) => {
-    const parts = value.split('.')
-    return parts.length <= 2 && parts.every(isName)
-  },
-  { error: TABLE },
-)
+export const table = z
+  .string({ error: TABLE })
+  .refine(
+    (value) => {
+      const parts = value.split('.')
+      return parts.length <= 2 && parts.every(isName)
+    },
+    { error: TABLE },
+  )
+  .meta({ title: 'table', pattern: '^[^.]+(\\.[^.]+)?$' })
 
 const TIMEFRAMES = 'it should name a table for each timeframe, such as m1: ohlcv4_m1'
 
@@ -97,23 +100,29 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(what: 
 
 /** A duration with its unit, to ms. */
 export function duration(least: number) {
-  return z.unknown().transform((value, context): number => {
-    try {
-      return parseDuration(value, least)
-    } catch (error) {
-      context.addIssue({ code: 'custom', input: value, message: (error as Error).message })
-      return z.NEVER
-    }
-  })
+  return z
+    .unknown()
+    .transform((value, context): number => {
+      try {
+        return parseDuration(value, least)
+      } catch (error) {
+        context.addIssue({ code: 'custom', input: value, message: (error as Error).message })
+        return z.NEVER
+      }
+    })
+    .meta({ title: 'duration', type: 'string', pattern: '^\\d+(ms|s|m|h|d)$' })
 }
 
 /** The address of a server. */
 export function url(problemOf: (url: string) => string | undefined) {
-  return checked('is no URL; it should be text', problemOf)
+  return checked('is no URL; it should be text', problemOf).meta({ title: 'URL' })
 }
 
 /** A key template with `{symbol}`. */
-export const template = checked('is no template; it should be text that holds {symbol}', templateProblem)
+export const template = checked('is no template; it should be text that holds {symbol}', templateProblem).meta({
+  title: 'key template',
+  pattern: '\\{symbol\\}',
+})
 
 /** A key template with `{symbol}` and `{timeframe}`. */
 export const timeframeTemplate = checked(
@@ -123,13 +132,13 @@ export const timeframeTemplate = checked(
     (value.includes('{timeframe}')
       ? undefined
       : 'has no {timeframe}; it should hold {timeframe}, as instances of several timeframes would share a key'),
-)
+).meta({ title: 'key template', allOf: [{ pattern: '\\{symbol\\}' }, { pattern: '\\{timeframe\\}' }] })
 
 /** A key template with columns of a row. */
 export const rowTemplate = checked(
   'is no template; it should be text with columns, such as "user:{id}"',
   rowTemplateProblem,
-)
+).meta({ title: 'key template', pattern: '\\{[^{}]+\\}' })
 
 function checked(error: string, problemOf: (value: string) => string | undefined) {
   return z.string({ error }).superRefine((value, context) => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { configError } from './problem.js'
 
-interface Variable {
+export interface Variable {
   readonly name: string
   /** The key that it sets. */
   readonly path: readonly string[]
@@ -13,7 +13,7 @@ interface Variable {
 }
 
 /** Variables that win over the file. */
-const VARIABLES: readonly Variable[] = [
+export const VARIABLES: readonly Variable[] = [
   { name: 'REDIS_URL', path: ['redis', 'url'], secret: true },
   { name: 'DATABASE_URL', path: ['postgres', 'url'], secret: true },
   { name: 'ALERTS_WEBHOOK_URL', path: ['alerts', 'webhook', 'url'], secret: true },
