@@ -10,6 +10,7 @@ import type { Config } from '../config/schema.js'
 import { connectWire } from '../redis/connect.js'
 import { ask } from '../redis/wire.js'
 import type { Answer } from './answer.js'
+import { type ActName, type BackupOptions, readCall } from './backup-call.js'
 import { showBackups } from './backup-list.js'
 import { verifyBackups } from './backup-verify.js'
 import type { Add } from './command.js'
@@ -18,26 +19,17 @@ import { sayDuration } from './patience.js'
 import { count, type Progress } from './progress.js'
 import { type Session, troubleOf, withSession } from './session.js'
 
-/** What `rekindle backup` may be told, whatever it is to do. */
-export interface BackupOptions {
-  readonly dir?: string
-  readonly aof?: boolean
-  readonly dryRun?: boolean
-  readonly all?: boolean
-  /** How long Redis may be away or silent, in ms. */
-  readonly timeout: number
-}
-
 /** One thing to do with backups, in the folder of the configuration; `file` is what stands behind it. */
 export type BackupAct = (config: Config, options: BackupOptions, file: string | undefined) => Promise<Answer>
 
-const ACTS: Readonly<Record<string, BackupAct>> = {
-  now: withoutFile(backupNow),
-  list: withoutFile(listBackups),
-  prune: withoutFile(prune),
+const ACTS: Readonly<Record<ActName, BackupAct>> = {
+  now: backupNow,
+  list: listBackups,
+  prune,
   verify: verifyBackups,
 }
 
+/** How long Redis may be away or silent, in ms. */
 const SILENCE = 60_000
 
 export function addBackup(add: Add): void {
@@ -47,21 +39,17 @@ export function addBackup(add: Add): void {
     'now (also if nothing is said) takes a backup over the network, checks it and removes what backup.keep no longer ' +
       'keeps; list shows what there is; prune only removes; verify boots the newest, or the named one, in a redis-server ' +
       'of its own and exits with 1 if it is bad. Needs no access to the files of Redis, but for --aof.',
-    (config, options, [act = 'now', file]) => {
-      const run = ACTS[act]
-      if (!run)
-        throw configError('backup', `${JSON.stringify(act)} is unknown; it should be ${Object.keys(ACTS).join(', ')}`)
-      return run(withBackup(config, options), options, file)
-    },
+    (config, options, args) => ACTS[readCall(options, args)](withBackup(config, options), options, args[1]),
   )
     .option('--dir <folder>', 'the folder of the backups; else backup.dir')
-    .option('--aof', 'copy the append-only file, too, where the data directory of Redis is at hand')
+    .option('--aof', 'with now: copy the append-only file, too, where the data directory of Redis is at hand')
     .option('--all', 'with verify: every backup')
     .option('--dry-run', 'with prune: only name what would be removed')
     .addOption(
-      new Option('-t, --timeout <duration>', 'how long to wait while Redis is away or says nothing')
-        .default(SILENCE, '60s')
-        .argParser(readTimeout),
+      new Option(
+        '-t, --timeout <duration>',
+        'with now: how long to wait while Redis is away or says nothing; else 60s',
+      ).argParser(readTimeout),
     )
 }
 
@@ -73,15 +61,8 @@ function readTimeout(value: string): number {
   }
 }
 
-function withoutFile(act: BackupAct): BackupAct {
-  return (config, options, file) => {
-    if (file !== undefined) throw configError('backup', `${JSON.stringify(file)} is too much; nothing should follow`)
-    return act(config, options, undefined)
-  }
-}
-
 /** Takes a backup now, with all that belongs to it. Rejects with a Trouble if none could be taken. */
-function backupNow(config: Config, { timeout }: BackupOptions): Promise<Answer> {
+function backupNow(config: Config, { timeout = SILENCE }: BackupOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
     await awaitRedis(session)
     const { progress, patience, server } = session

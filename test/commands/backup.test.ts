@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
@@ -94,6 +94,36 @@ describeOwnServers('rekindle backup', () => {
       /^rekindle: backup\.after: \/bin\/sh ended with 4: no bucket; the backup itself is in its place/,
     )
     expect(namesIn(dir)).toHaveLength(4)
+    await redis.stop()
+  })
+
+  it.each([
+    [['--dry-run'], '--dry-run: does not go with backup now; it belongs to backup prune'],
+    [['--all'], '--all: does not go with backup now; it belongs to backup verify'],
+    [['list', '--aof'], '--aof: does not go with backup list; it belongs to backup now'],
+    [['list', '--dry-run'], '--dry-run: does not go with backup list; it belongs to backup prune'],
+    [['prune', '--timeout', '5s'], '--timeout: does not go with backup prune; it belongs to backup now'],
+    [['verify', '--aof'], '--aof: does not go with backup verify; it belongs to backup now'],
+    [['--dir', ''], '--dir: "" is no folder; it should be such as /backups'],
+    [['prune', '--dir', ' '], '--dir: "" is no folder; it should be such as /backups'],
+  ])('takes and removes nothing where a flag does not fit: %s', async (args, line) => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const dir = folder()
+    const surroundings = env(redis, dir, { keep: { last: 1, days: 1 } })
+    for (const days of [40, 50]) {
+      const taken_at = new Date(Date.now() - days * 86_400_000).toISOString()
+      const manifest = manifestOf({ taken_at, source: `127.0.0.1:${redis.port}` })
+      // The empty name would mean the folder that the program runs in.
+      for (const each of [dir, dirname(String(surroundings['REKINDLE_CONFIG']))]) {
+        writeFileSync(join(each, `redis-${days}.rdb`), 'abc')
+        writeFileSync(join(each, `redis-${days}.rdb.json`), JSON.stringify(manifest))
+      }
+    }
+    const ran = await rekindle(['backup', ...args], surroundings)
+    expect(ran).toMatchObject({ status: 2, stdout: '', stderr: `rekindle: ${line}\n` })
+    expect(namesIn(dir)).toHaveLength(4)
+    const here = namesIn(dirname(String(surroundings['REKINDLE_CONFIG'])))
+    expect(here.filter((name) => name.startsWith('redis-'))).toHaveLength(4)
     await redis.stop()
   })
 
@@ -257,6 +287,7 @@ describe('rekindle backup list', () => {
     for (const [args, line] of [
       [['backup', 'verfy'], /^rekindle: backup: "verfy" is unknown; it should be now, list, prune.*\n$/],
       [['backup', 'list', 'x'], /^rekindle: backup: "x" is too much; nothing should follow\n$/],
+      [['backup', 'verify', ''], /^rekindle: backup: "" is no file; .*\n$/],
       [['backup', '--timeout', 'soon'], /^rekindle: --timeout: "soon" .*\n$/],
     ] as const) {
       const { status, stderr } = await rekindle(args)
