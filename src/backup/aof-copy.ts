@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
-import { chmod, copyFile, mkdir, open, readdir, truncate, writeFile } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
+import { constants } from 'node:fs'
+import { chmod, copyFile, mkdir, open, truncate, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { type AofFile, formatAofManifest } from '../recover/aof-files.js'
 import { type AofCommand, readAof } from '../recover/aof-reader.js'
 import type { FoundAof } from './aof-place.js'
 import { syncFolder } from './files.js'
+import { hashFile, hashFolder } from './hash.js'
 
 /** A copy of an append-only file. */
 export interface AofCopy {
@@ -69,21 +69,7 @@ async function syncFile(path: string): Promise<number> {
   }
 }
 
-/**
- * The sha256 of an AOF backup, in hex: that of lines `<sha256 of the file>  <its name in the folder>`, sorted by name, as sha256sum
- * prints them.
- */
-export async function hashAof(dir: string, signal?: AbortSignal): Promise<string> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
-  const names = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
-  const list = createHash('sha256')
-  for (const name of names.sort()) {
-    const hash = createHash('sha256')
-    for await (const chunk of createReadStream(join(dir, name), { ...(signal && { signal }) }))
-      hash.update(chunk as Buffer)
-    list.update(`${hash.digest('hex')}  ${name}\n`)
-  }
-  return list.digest('hex')
+/** The sha256 of an AOF backup, in hex; see {@link hashFolder}. */
+export function hashAof(dir: string, signal?: AbortSignal): Promise<string> {
+  return hashFolder(dir, (path) => hashFile(path, { ...(signal && { signal }) }))
 }

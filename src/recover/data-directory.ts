@@ -1,14 +1,17 @@
 import { realpath, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkRdb } from '../backup/check.js'
 import { folderTrouble } from '../backup/folder-trouble.js'
 import { sayBytes } from '../backup/space.js'
 import { Trouble } from '../errors.js'
+import { checkSum } from './check-sum.js'
 import type { Chosen } from './choose-backup.js'
+import { removeDeadAttempts } from './dead-attempts.js'
 import { checkUnused } from './directory-users.js'
 import { asideName } from './find-aof.js'
 import { type Layout, layOut } from './layout.js'
 import { putInPlace } from './put-in-place.js'
-import { type Written, writePieces } from './write-pieces.js'
+import { writePieces } from './write-pieces.js'
 
 export interface PrepareOptions {
   readonly dir: string
@@ -29,6 +32,8 @@ export interface Prepared {
   readonly aof: string
   /** Where lies what stood there before; undefined if there was nothing. */
   readonly aside: string | undefined
+  /** What one should know about the backup, a sentence each. */
+  readonly warnings: readonly string[]
   /** True if the directory belongs to another user, whose server may not be able to read our files. */
   readonly isForeign: boolean
 }
@@ -45,6 +50,8 @@ export async function prepareDirectory({ dir: named, ...options }: PrepareOption
     if (!kind.isDirectory) throw new Trouble('bad_folder', `${dir}: it is no folder`, 'name a folder', false)
     await checkUnused(dir, redisUrl)
     const layout = await layOut(dir, options.backup)
+    const warnings = await checkUnknown(options.backup, signal)
+    await removeDeadAttempts(dir)
     await checkRoom(dir, layout)
     const aside = join(dir, asideName(new Date()))
     await fill(dir, layout, aside, options)
@@ -53,6 +60,7 @@ export async function prepareDirectory({ dir: named, ...options }: PrepareOption
       snapshots: layout.snapshots.map((name) => join(dir, name)),
       aof: join(dir, layout.aof),
       aside: layout.old.length > 0 ? aside : undefined,
+      warnings,
       isForeign: ![0, uid].includes(process.getuid?.() ?? 0),
     }
   } catch (error) {
@@ -71,7 +79,7 @@ async function fill(dir: string, layout: Layout, aside: string, options: Omit<Pr
   }
   const written = await writePieces(dir, layout.pieces, { signal, onBytes })
   try {
-    checkHash(backup, written)
+    await checkSum(backup, { signal, known: written.hashes })
     // It took a while; the server may have been started.
     await checkUnused(dir, redisUrl)
     signal.throwIfAborted()
@@ -82,15 +90,10 @@ async function fill(dir: string, layout: Layout, aside: string, options: Omit<Pr
   }
 }
 
-/** Of an append-only file no single part has its sum in the manifest; redis-server cuts or refuses a damaged one by itself. */
-function checkHash({ path, manifest }: Chosen, { hashes }: Written): void {
-  if (manifest?.kind !== 'rdb' || hashes.get(path) === manifest.sha256) return
-  throw new Trouble(
-    'bad_backup',
-    `${path}: it is not the file that was taken: its sha256 is another`,
-    'use another backup: rekindle backup list',
-    false,
-  )
+/** Of a file that nobody has described we know only what reading it tells; its sha256 proves any other while it is copied. */
+async function checkUnknown({ path, manifest, source }: Chosen, signal: AbortSignal): Promise<readonly string[]> {
+  if (manifest || source.kind !== 'rdb') return []
+  return (await checkRdb(path, { classes: [], database: 0, signal })).warnings
 }
 
 async function checkRoom(dir: string, layout: Layout): Promise<void> {

@@ -1,7 +1,4 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { hashAof } from '../backup/aof-copy.js'
+import { existsSync } from 'node:fs'
 import { folderTrouble } from '../backup/folder-trouble.js'
 import type { KeyCounts, Proof } from '../backup/manifest.js'
 import { type Backup, writeManifest } from '../backup/shelf.js'
@@ -9,6 +6,7 @@ import { classifier } from '../decide/classes.js'
 import { Trouble } from '../errors.js'
 import type { KeyClass } from '../model.js'
 import { connectRedis } from '../redis/connect.js'
+import { isUnchanged } from './check-sum.js'
 import { compareCounts } from './compare-counts.js'
 import { countKeys } from './count-keys.js'
 import { postgresShares, type Share, type Truth } from './postgres-share.js'
@@ -19,6 +17,8 @@ export interface DrillOptions {
   /** What PostgreSQL wants, for the classes that it can rebuild; undefined: not compared. */
   readonly truth: Truth | undefined
   readonly signal: AbortSignal
+  /** How much is read to be compared with its sha256, from 0 to 1. */
+  readonly onChecking?: (share: number) => void
   /** How much is loaded, from 0 to 1. */
   readonly onProgress?: (share: number) => void
 }
@@ -40,7 +40,11 @@ type Result = Omit<Drill, 'backup'>
  * with a Trouble where nothing can be said about the backup (no redis-server, too little memory), or with the signal's reason.
  */
 export async function drill(backup: Backup, options: DrillOptions): Promise<Drill> {
-  const result = (await findChange(backup, options.signal)) ?? (await bootAndCount(backup, options))
+  const { signal, onChecking } = options
+  // A file that is not the one that was taken is bad, whether it boots or not.
+  const result = (await isUnchanged(backup, { signal, ...(onChecking && { onProgress: onChecking }) }))
+    ? await bootAndCount(backup, options)
+    : bad('it is not what was taken: its sha256 is another')
   const proved = { path: backup.path, manifest: { ...backup.manifest, proof: result.proof } }
   return { backup: proved, ...result, remarks: [...result.remarks, ...(await record(proved))] }
 }
@@ -55,21 +59,6 @@ async function record(proved: Backup): Promise<string[]> {
   } catch (error) {
     return [`the proof could not be recorded: ${folderTrouble(error, proved.path).message}`]
   }
-}
-
-/** A file that is not the one that was taken is bad, whether it boots or not. */
-async function findChange({ path, manifest }: Backup, signal: AbortSignal): Promise<Result | undefined> {
-  const hash = await (manifest.kind === 'rdb' ? hashFile : hashAof)(path, signal).catch((error) => {
-    signal.throwIfAborted()
-    throw folderTrouble(error, path)
-  })
-  return hash === manifest.sha256 ? undefined : bad('it is not what was taken: its sha256 is another')
-}
-
-async function hashFile(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash, { signal })
-  return hash.digest('hex')
 }
 
 async function bootAndCount(backup: Backup, options: DrillOptions): Promise<Result> {

@@ -1,8 +1,10 @@
 import { lstat, readdir, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type AofFile, type AofPlace, formatAofManifest, readAofFiles } from './aof-files.js'
+import { folderTrouble } from '../backup/folder-trouble.js'
+import { Trouble } from '../errors.js'
+import { type Aof, type AofFile, type AofPlace, formatAofManifest, readAofFiles } from './aof-files.js'
 import type { Chosen } from './choose-backup.js'
-import { findAofPlace } from './find-aof.js'
+import { DEFAULT_FOLDER, DEFAULT_NAME, findAofPlace } from './find-aof.js'
 
 /** A file that is to stand in the data directory; without a source it holds this text. */
 export interface Piece {
@@ -23,14 +25,18 @@ export interface Layout {
   readonly old: readonly string[]
 }
 
-const FOLDER = 'appendonlydir'
-const NAME = 'appendonly.aof'
 const SNAPSHOT = 'dump.rdb'
 
-/** Lays a backup out by the names that stand in the directory, the defaults otherwise. Rejects with the error of the file system. */
+/**
+ * Lays a backup out by the names that stand in the directory, the defaults otherwise. Rejects with a Trouble about the backup, or with
+ * the error of the file system about the directory.
+ */
 export async function layOut(dir: string, backup: Chosen): Promise<Layout> {
   const here = await findAofPlace(dir)
-  const snapshots = await snapshotNames(dir, await realpath(backup.path))
+  const snapshots = await snapshotNames(
+    dir,
+    await realpath(backup.path).catch((error) => Promise.reject(folderTrouble(error, backup.path))),
+  )
   const isFile = backup.source.kind === 'rdb'
   const { folder, name, pieces } = isFile ? fromSnapshot(backup, here) : await fromAof(backup.path, here)
   const aof = folder ?? name
@@ -48,10 +54,10 @@ interface AofLayout {
 
 /** A snapshot as an append-only file: its base. The single file of Redis 6 may begin with one, and so be one. */
 function fromSnapshot({ path, version }: Chosen, here: AofPlace | undefined): AofLayout {
-  const name = here?.name ?? NAME
+  const name = here?.name ?? DEFAULT_NAME
   const isOld = here ? here.folder === undefined : Number.parseInt(version ?? '7', 10) < 7
   if (isOld) return { folder: undefined, name, pieces: [{ path: name, from: path }] }
-  const folder = here?.folder ?? FOLDER
+  const folder = here?.folder ?? DEFAULT_FOLDER
   const base = { path: join(folder, `${name}.1.base.rdb`), from: path }
   const increment = { path: join(folder, `${name}.1.incr.aof`), text: '' }
   const text = formatAofManifest([
@@ -63,18 +69,29 @@ function fromSnapshot({ path, version }: Chosen, here: AofPlace | undefined): Ao
 
 /** An append-only file under the names of this directory, of as many parts as it has. */
 async function fromAof(path: string, here: AofPlace | undefined): Promise<AofLayout> {
-  const place = await findAofPlace(path)
-  const aof = place && (await readAofFiles(place))
-  if (!place || !aof) throw Object.assign(new Error('no append-only file'), { code: 'ENOENT' })
-  const name = here?.name ?? NAME
+  const { place, aof } = await readBackedUp(path)
+  const name = here?.name ?? DEFAULT_NAME
   if (place.folder === undefined) {
     return { folder: undefined, name, pieces: aof.files.map((file) => ({ path: name, from: file.path })) }
   }
-  const folder = here?.folder ?? FOLDER
+  const folder = here?.folder ?? DEFAULT_FOLDER
   const renamed = (file: AofFile): string => join(folder, name + basename(file.path).slice(place.name.length))
   const files = aof.files.map((file) => ({ ...file, path: renamed(file), from: file.path }))
   const manifest = { path: join(folder, `${name}.manifest`), text: formatAofManifest(files) }
   return { folder, name, pieces: [...files.map((file) => ({ path: file.path, from: file.from })), manifest] }
+}
+
+async function readBackedUp(path: string): Promise<{ place: AofPlace; aof: Aof }> {
+  try {
+    const place = await findAofPlace(path)
+    const aof = place && (await readAofFiles(place))
+    if (place && aof) return { place, aof }
+  } catch (error) {
+    // A part that is gone from the backup; what else it says is of the backup, too, and not of the data directory.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw folderTrouble(error, path)
+  }
+  const hint = 'use another backup: rekindle backup list'
+  throw new Trouble('bad_backup', `${path}: its append-only file is not whole`, hint, false)
 }
 
 /**

@@ -3,7 +3,8 @@ import { constants, createReadStream, createWriteStream } from 'node:fs'
 import { chmod, chown, copyFile, mkdir, open, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { syncFolder, unfinishedName } from '../backup/files.js'
+import { syncFolder } from '../backup/files.js'
+import { ownUnfinishedName } from './dead-attempts.js'
 import type { Piece } from './layout.js'
 import type { Ready } from './put-in-place.js'
 
@@ -30,7 +31,7 @@ export async function writePieces(dir: string, pieces: readonly Piece[], options
     for (const piece of pieces) {
       const top = piece.path.split('/')[0] ?? piece.path
       const path = join(dir, top)
-      const ready = tops.get(top) ?? { path, unfinished: unfinishedName(path) }
+      const ready = tops.get(top) ?? { path, unfinished: ownUnfinishedName(path) }
       tops.set(top, ready)
       const isInFolder = dirname(piece.path) !== '.'
       if (isInFolder) await makeFolder(ready)

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statfsSync,
   statSync,
   symlinkSync,
@@ -16,7 +18,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisOptions, type RunningRedis, startRedis } from '../../lab/redis.js'
 import { takeAofBackup } from '../../src/backup/aof.js'
 import { takeBackup } from '../../src/backup/take.js'
-import { type Chosen, chooseBackup } from '../../src/recover/choose-backup.js'
+import { type Chosen, chooseBackup, chooseBackups } from '../../src/recover/choose-backup.js'
 import { type Prepared, prepareDirectory } from '../../src/recover/data-directory.js'
 import { putInPlace } from '../../src/recover/put-in-place.js'
 import { testConfig } from '../support/daemon.js'
@@ -46,7 +48,7 @@ describeOwnServers('a data directory', () => {
     wanted = await everythingIn(connect(source.url))
     const config = testConfig(source.url, 'postgres://127.0.0.1:1/none', { more: { backup: { dir: folder } } })
     await takeBackup({ config, signal })
-    backup = await chooseBackup(folder, undefined)
+    backup = (await chooseBackups(config, []))[0]
   })
 
   beforeEach(() => {
@@ -159,14 +161,52 @@ describeOwnServers('a data directory', () => {
       const config = testConfig(logged.url, 'postgres://127.0.0.1:1/none', { more: { backup: { dir: makeFolder() } } })
       await takeAofBackup({ config, signal })
       writeFileSync(join(dir, 'dump.rdb'), 'old')
-      const prepared = await prepare(await chooseBackup(config.backup.dir, undefined))
+      const [log] = await chooseBackups(config, [])
+      const prepared = await prepare(log)
       expect(prepared.snapshots).toEqual([])
       expect(existsSync(join(dir, 'dump.rdb'))).toBe(false)
       const { url } = await start(LOGGED)
       expect(await everythingIn(connect(url))).toEqual(held)
+      dir = makeFolder()
+      const incr = join(log.path, 'appendonlydir', 'appendonly.aof.2.incr.aof')
+      truncateSync(incr, 0)
+      await expect(prepare(log)).rejects.toMatchObject({
+        code: 'bad_backup',
+        message: expect.stringContaining('sha256'),
+      })
+      rmSync(incr)
+      const notWhole = { code: 'bad_backup', message: `${log.path}: its append-only file is not whole` }
+      await expect(prepare(log)).rejects.toMatchObject(notWhole)
+      rmSync(join(log.path, 'appendonlydir', 'appendonly.aof.manifest'))
+      await expect(prepare(log)).rejects.toMatchObject(notWhole)
+      expect(readdirSync(dir)).toEqual([])
     } finally {
       await logged.stop()
     }
+  })
+
+  it('has its append-only file where the server reads it, though a copy stands beside', async () => {
+    const first = await start(LOGGED)
+    await first.cli('SET', 'before', 'x')
+    await first.kill('SIGTERM')
+    cpSync(join(dir, 'appendonlydir'), join(dir, 'a-copy'), { recursive: true })
+    const { aof } = await prepare()
+    expect(aof).toBe(join(dir, 'appendonlydir'))
+    expect(existsSync(join(dir, 'a-copy'))).toBe(true)
+    await first.start()
+    expect(await everythingIn(connect(first.url))).toEqual(wanted)
+  })
+
+  it('loses what attempts left there that were killed, and nothing else', async () => {
+    const dead = spawn('true')
+    await new Promise((resolve) => dead.once('close', resolve))
+    const name = (pid: number | undefined): string => `.unfinished-0123456789ab-for${pid}-dump.rdb`
+    for (const each of [name(dead.pid), name(1), '.unfinished-0123456789ab-mine']) writeFileSync(join(dir, each), 'x')
+    mkdirSync(join(dir, `.unfinished-0123456789ab-for${dead.pid}-appendonlydir`))
+    await prepare()
+    expect(readdirSync(dir).sort()).toEqual(
+      [name(1), '.unfinished-0123456789ab-mine', 'appendonlydir', 'dump.rdb'].sort(),
+    )
   })
 
   describe('that is not touched', () => {
@@ -216,6 +256,33 @@ describeOwnServers('a data directory', () => {
       const bad = join(makeFolder(), 'bad.rdb')
       writeFileSync(bad, Buffer.concat([readFileSync(backup.path), Buffer.from('x')]))
       await expect(prepare({ ...backup, path: bad })).rejects.toMatchObject({ code: 'bad_backup' })
+    })
+
+    it('by a file without a manifest that is cut short', async () => {
+      const bad = join(makeFolder(), 'half.rdb')
+      const whole = readFileSync(backup.path)
+      writeFileSync(bad, whole.subarray(0, whole.length / 2))
+      await expect(prepare(await chooseBackup(folder, bad))).rejects.toMatchObject({
+        code: 'bad_backup',
+        message: expect.stringContaining('not whole'),
+      })
+    })
+
+    it('where there is no telling which append-only file the server reads', async () => {
+      for (const name of ['logs', 'logs.bak']) {
+        mkdirSync(join(dir, name))
+        writeFileSync(join(dir, name, 'appendonly.aof.manifest'), '')
+      }
+      before = filesIn(dir)
+      await expect(prepare()).rejects.toMatchObject({
+        code: 'bad_folder',
+        message: expect.stringContaining('which of logs, logs.bak is'),
+      })
+    })
+
+    it('by a backup that is gone, and says that it is that', async () => {
+      const path = join(makeFolder(), 'gone.rdb')
+      await expect(prepare({ ...backup, path })).rejects.toMatchObject({ message: `${path}: it does not exist` })
     })
 
     it('on a disk without room', async () => {
