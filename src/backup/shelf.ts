@@ -115,6 +115,12 @@ export function worthTrying(backups: readonly Backup[], wanted: readonly string[
   return backups.filter(({ manifest: { proof } }) => proof?.ok ?? true).sort((a, b) => rank(a) - rank(b))
 }
 
+/** Those of one server, newest first, that a drill should prove: the newest of each kind, for one tells nothing about the other. */
+export function worthProving(backups: readonly Backup[]): Backup[] {
+  const kinds = ['rdb', 'aof'] as const
+  return kinds.flatMap((kind) => backups.find(({ manifest }) => manifest.kind === kind) ?? [])
+}
+
 /** Writes the manifest beside its backup, whole or not at all. */
 export async function writeManifest({ path, manifest: content }: Backup): Promise<void> {
   await writeWhole(path + SUFFIX, `${JSON.stringify(content, null, 2)}\n`)

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { type Backup, readShelf } from '../backup/shelf.js'
+import { type Backup, ofServer, readShelf, worthProving } from '../backup/shelf.js'
 import { configError } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import { readSymbols } from '../detect/roster.js'
 import { Trouble } from '../errors.js'
-import { findFile, notDescribed, readDescribed } from '../recover/choose-backup.js'
+import { findFile, noBackup, notDescribed, readDescribed } from '../recover/choose-backup.js'
 import { type Drill, drill } from '../recover/drill.js'
 import type { Answer } from './answer.js'
 import { sayDuration } from './patience.js'
@@ -15,8 +15,8 @@ import { type Session, withSession } from './session.js'
 const NO_LIMIT = 2 ** 31 - 1
 
 /**
- * Proves the named backup, the newest, or all of them, by booting each in a server of its own. Rejects with a Trouble where nothing can
- * be said about it.
+ * Proves the named backup, the newest of each kind of this Redis, or all of them, by booting each in a server of its own. Rejects with a
+ * Trouble where nothing can be said about it.
  */
 export async function verifyBackups(
   config: Config,
@@ -37,7 +37,11 @@ export async function verifyBackups(
   })
 }
 
-async function choose({ backup: { dir } }: Config, file: string | undefined, all: boolean): Promise<Backup[]> {
+async function choose(
+  { backup: { dir }, redis: { url } }: Config,
+  file: string | undefined,
+  all: boolean,
+): Promise<Backup[]> {
   if (file !== undefined) {
     const path = await findFile(dir, file)
     const backup = await readDescribed(path)
@@ -47,13 +51,18 @@ async function choose({ backup: { dir } }: Config, file: string | undefined, all
   const backups = await readShelf(dir)
   if (backups.length === 0)
     throw new Trouble('no_backup', `${resolve(dir)}: there is no backup`, 'rekindle backup takes one', false)
-  return all ? backups : backups.slice(0, 1)
+  if (all) return backups
+  const ours = ofServer(backups, url)
+  if (ours.length === 0) throw noBackup(dir, backups, ours, url, 'rekindle backup verify')
+  return worthProving(ours)
 }
 
 function prove({ config, db, datasets, patience, progress }: Session, backup: Backup): Promise<Drill> {
   const truth = { db, datasets, readSymbols: () => readSymbols(db, config) }
   const onProgress = (share: number): void => progress.show('Booting', share, [backup.path])
-  return drill(backup, { truth: datasets.length > 0 ? truth : undefined, signal: patience.signal, onProgress })
+  const onChecking = (share: number): void => progress.show('Checking', share, [backup.path])
+  const { signal } = patience
+  return drill(backup, { truth: datasets.length > 0 ? truth : undefined, signal, onChecking, onProgress })
 }
 
 function report(drills: readonly Drill[], end?: Trouble): Answer {

@@ -1,7 +1,9 @@
 import type { Config } from '../config/schema.js'
-import { chooseBackup } from '../recover/choose-backup.js'
+import { chooseBackups } from '../recover/choose-backup.js'
+import { classesWanted } from '../recover/choose-keys.js'
 import { type Prepared, prepareDirectory } from '../recover/data-directory.js'
 import type { Answer } from './answer.js'
+import { nameNext } from './next-backup.js'
 import { withSession } from './session.js'
 
 /** Copying takes as long as it takes. In ms. */
@@ -10,26 +12,27 @@ const NO_LIMIT = 2 ** 31 - 1
 /** Prepares the data directory of a stopped server, and says what to do next. Rejects with a Trouble. */
 export function recoverInto(config: Config, dir: string, file: string | undefined): Promise<Answer> {
   return withSession(config, NO_LIMIT, async ({ patience, progress }) => {
-    const backup = await chooseBackup(config.backup.dir, file)
+    const [backup, ...others] = await chooseBackups(config, classesWanted(config, []), file)
     const prepared = await prepareDirectory({
       dir,
       backup,
       redisUrl: config.redis.url,
       signal: patience.signal,
       onProgress: (share) => progress.show('Copying', share, [backup.path]),
-    })
+    }).catch((error) => Promise.reject(nameNext(error, others)))
     const taken = new Date(backup.takenAt).toISOString()
     const { snapshots, aof, aside = null } = prepared
+    const warnings = [...backup.warnings, ...prepared.warnings]
     return {
       lines: [
-        ...backup.warnings.map((warning) => `Warning: ${warning}.`),
+        ...warnings.map((warning) => `Warning: ${warning}.`),
         `Prepared ${prepared.dir} from ${backup.path}, which was taken at ${taken}.`,
         ...nextSteps(prepared),
       ],
       data: {
         backup: backup.path,
         taken_at: taken,
-        warnings: backup.warnings,
+        warnings,
         dir: prepared.dir,
         snapshots,
         aof,

@@ -1,13 +1,15 @@
+import { Option } from 'commander'
 import { configError } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
-import { type Chosen, chooseBackup } from '../recover/choose-backup.js'
-import { type Choice, chooseKeys } from '../recover/choose-keys.js'
+import { type Chosen, chooseBackups } from '../recover/choose-backup.js'
+import { type Choice, chooseKeys, classesWanted } from '../recover/choose-keys.js'
 import { type Copied, NOTHING_COPIED } from '../recover/copy-keys.js'
 import { recoverKeys } from '../recover/recover.js'
 import type { Answer } from './answer.js'
 import type { Add } from './command.js'
 import { sayKey } from './key-names.js'
+import { nameNext } from './next-backup.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { recoverInto } from './recover-into.js'
@@ -37,11 +39,10 @@ export function addRecover(add: Add): void {
       'directory of a stopped server instead, so that it starts with the backup.',
     (config, options) => recover(config, options),
   )
-    .option(
-      '-m, --match <pattern>',
-      'these keys; may be repeated (default: the classes with recovery: backup)',
-      collect,
-      [],
+    .addOption(
+      new Option('-m, --match <pattern>', 'these keys; may be repeated')
+        .default([], 'the classes with recovery: backup')
+        .argParser(collect),
     )
     .option('-b, --backup <file>', 'this backup, or any dump.rdb; else the newest good one')
     .option('--replace', 'write over keys that Redis has')
@@ -50,6 +51,7 @@ export function addRecover(add: Add): void {
 }
 
 function collect(value: string, before: readonly string[]): string[] {
+  if (value === '') throw configError('--match', "'' matches no key; it should be a pattern, such as 'sub:user:*'")
   return [...before, value]
 }
 
@@ -70,6 +72,7 @@ class Recovery {
   private readonly choice: Choice
   private readonly startedAt = Date.now()
   private soFar: Copied = NOTHING_COPIED
+  private left = 0
 
   constructor(
     private readonly session: Session,
@@ -79,46 +82,69 @@ class Recovery {
   }
 
   async run(): Promise<Answer> {
-    const { config, patience, progress } = this.session
-    const { dryRun = false, replace = false, backup } = this.options
-    const chosen = await chooseBackup(config.backup.dir, backup)
+    const { config } = this.session
+    const { backup, match } = this.options
+    const [chosen, ...others] = await chooseBackups(config, classesWanted(config, match), backup)
     try {
-      this.soFar = await recoverKeys(chosen, {
-        url: config.redis.url,
-        select: this.choice.select,
-        replace,
-        dryRun,
-        signal: patience.signal,
-        onLoading: (share) => progress.show('Booting', share, [chosen.path]),
-        onCopying: (soFar, share) => {
-          this.soFar = soFar
-          progress.show(dryRun ? 'Looking' : 'Bringing back', share, [count(soFar.copied, 'key')])
-        },
-      })
-      return this.report(chosen, this.troubles())
+      this.soFar = await this.bringBack(chosen)
+      return this.report(chosen, this.troubles(chosen, others))
     } catch (error) {
-      if (!(error instanceof Trouble)) throw error
-      return this.report(chosen, [error])
+      const trouble = nameNext(error, others)
+      if (!(trouble instanceof Trouble)) throw trouble
+      return this.report(chosen, [trouble])
     }
   }
 
-  private troubles(): Trouble[] {
-    const { copied, kept, expired, failed, failure } = this.soFar
+  private bringBack(chosen: Chosen): Promise<Copied> {
+    const { config, patience, progress } = this.session
+    const { dryRun = false, replace = false } = this.options
+    return recoverKeys(chosen, {
+      url: config.redis.url,
+      select: this.choice.select,
+      onKey: (key) => {
+        if (this.choice.isLeftToHeal(key)) this.left++
+      },
+      replace,
+      dryRun,
+      signal: patience.signal,
+      onChecking: (share) => progress.show('Checking', share, [chosen.path]),
+      onLoading: (share) => progress.show('Booting', share, [chosen.path]),
+      onCopying: (soFar, share) => {
+        this.soFar = soFar
+        progress.show(dryRun ? 'Looking' : 'Bringing back', share, [count(soFar.copied, 'key')])
+      },
+    })
+  }
+
+  private troubles(chosen: Chosen, others: readonly Chosen[]): Trouble[] {
+    const { copied, kept, failed, failure, gone } = this.soFar
     if (failure) {
       const what = `${count(failed, 'key')} could not be written, such as ${sayKey(failure.key)}: ${failure.message}`
       return [new Trouble('redis_no_module', what, 'load the module that they need into the live Redis', false)]
     }
-    const matched = copied + kept + expired + this.choice.leftToHeal()
+    if (gone[0]) {
+      const what = `${count(gone.length, 'key')} that were written are gone again, such as ${sayKey(gone[0])}`
+      return [new Trouble('not_whole', what, 'somebody deletes them, or Redis evicts them: look at maxmemory', true)]
+    }
+    if (copied + kept + this.left > 0) return []
+    return [this.nothingCame(others.filter(({ takenAt }) => takenAt < chosen.takenAt))]
+  }
+
+  /** Success it is not to bring back nothing: the backup may be of after the loss. */
+  private nothingCame([older]: readonly Chosen[]): Trouble {
     const { match } = this.options
-    if (match.length === 0 || matched > 0) return []
-    const what = `the backup holds no key that matches ${match.join(' or ')}`
-    return [new Trouble('no_backup', what, 'try another pattern, or an older backup: rekindle backup list', false)]
+    const named = match.length > 0 ? `that matches ${match.join(' or ')}` : 'of a class with recovery: backup'
+    const lives = this.soFar.expired > 0 ? ' and still has time to live' : ''
+    const hint = older
+      ? `an older one may: --backup ${older.path}`
+      : 'there is no older good backup; try another pattern, or rekindle undo'
+    return new Trouble('no_backup', `the backup holds no key ${named}${lives}`, hint, false)
   }
 
   private report(chosen: Chosen, troubles: readonly Trouble[]): Answer {
     const { dryRun = false } = this.options
-    const { copied, kept, expired, failed, names } = this.soFar
-    const left = this.choice.leftToHeal()
+    const { copied, kept, expired, failed, names, gone } = this.soFar
+    const { left } = this
     const age = this.startedAt - chosen.takenAt
     const taken = new Date(chosen.takenAt).toISOString()
     const act = dryRun ? 'Would bring back' : 'Brought back'
@@ -143,6 +169,7 @@ class Recovery {
         kept,
         expired,
         failed,
+        gone: gone.length,
         left_to_heal: left,
         ...(dryRun && { names: names.map(sayKey), names_complete: names.length === copied }),
         took_ms: Date.now() - this.startedAt,

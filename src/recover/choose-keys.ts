@@ -3,11 +3,11 @@ import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { globTest } from '../decide/glob.js'
 
-/** A choice of keys that counts what it leaves to the heal. */
+/** A choice of keys. */
 export interface Choice {
   readonly select: (key: Buffer) => boolean
-  /** Keys that were asked for, but that PostgreSQL gives back. */
-  readonly leftToHeal: () => number
+  /** True for keys that were asked for, but that PostgreSQL gives back. */
+  readonly isLeftToHeal: (key: Buffer) => boolean
 }
 
 /**
@@ -17,17 +17,44 @@ export interface Choice {
 export function chooseKeys(config: Config, patterns: readonly string[]): Choice {
   const classify = classifier(classesOf(config))
   const tests = patterns.map(globTest)
-  let left = 0
+  const isNamed = (key: string): boolean => tests.some((matches) => matches(key))
   return {
     select: (bytes) => {
       const key = bytes.toString()
-      const recovery = classify(key)?.recovery
-      if (tests.length === 0) return recovery === 'backup'
-      if (!tests.some((matches) => matches(key))) return false
-      if (recovery !== 'postgres') return true
-      left++
-      return false
+      if (tests.length === 0) return classify(key)?.recovery === 'backup'
+      return isNamed(key) && classify(key)?.recovery !== 'postgres'
     },
-    leftToHeal: () => left,
+    isLeftToHeal: (bytes) => {
+      const key = bytes.toString()
+      return isNamed(key) && classify(key)?.recovery === 'postgres'
+    },
   }
+}
+
+/**
+ * The classes to which keys may belong that {@link chooseKeys} chooses, by their patterns, '' for the keys of no class: more rather than
+ * fewer, for whether two patterns have a key in common is told by how they begin.
+ */
+export function classesWanted(config: Config, patterns: readonly string[]): string[] {
+  const classes = classesOf(config).filter(({ recovery }) => recovery !== 'postgres')
+  if (patterns.length === 0) return classes.flatMap(({ match, recovery }) => (recovery === 'backup' ? [match] : []))
+  const wanted = classes.filter(({ match }) => patterns.some((pattern) => mayMeet(match, pattern)))
+  const isCovered = patterns.every((pattern) => classes.some(({ match }) => covers(match, pattern)))
+  return [...wanted.map(({ match }) => match), ...(isCovered ? [] : [''])]
+}
+
+function mayMeet(one: string, other: string): boolean {
+  const [a, b] = [beginning(one), beginning(other)]
+  return a.startsWith(b) || b.startsWith(a)
+}
+
+/** True if every key of the pattern belongs to the class. */
+function covers(match: string, pattern: string): boolean {
+  const start = beginning(match)
+  return match === pattern || (match === `${start}*` && beginning(pattern).startsWith(start))
+}
+
+/** What stands before the first sign that has a meaning of its own. */
+function beginning(pattern: string): string {
+  return /^[^*?[\\]*/.exec(pattern)?.[0] ?? ''
 }

@@ -6,6 +6,8 @@ import { connectRedis, connectWire } from '../redis/connect.js'
 import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
 import { ahead, type Payload, readPayloads } from './payloads.js'
+import { ensureRoom, watchEvictions } from './room.js'
+import { Standing } from './standing.js'
 import { type Fate, writer } from './write-payloads.js'
 
 export interface CopyOptions {
@@ -37,11 +39,21 @@ export interface Copied {
   readonly failed: number
   /** The first of those that were copied, as bytes. */
   readonly names: readonly Buffer[]
+  /** Of the first that were written, those that the live Redis had no more in the end, as bytes: evicted or deleted. */
+  readonly gone: readonly Buffer[]
   /** One that failed. */
   readonly failure: { readonly key: Buffer; readonly message: string } | undefined
 }
 
-export const NOTHING_COPIED: Copied = { copied: 0, kept: 0, expired: 0, failed: 0, names: [], failure: undefined }
+export const NOTHING_COPIED: Copied = {
+  copied: 0,
+  kept: 0,
+  expired: 0,
+  failed: 0,
+  names: [],
+  gone: [],
+  failure: undefined,
+}
 
 const SOURCE_GONE = new Trouble(
   'no_memory',
@@ -55,10 +67,22 @@ export const NAMES = 10_000
 
 /**
  * Brings keys from one server into a live one, with what is left of their time to live, and never Rekindle's own. Nothing is locked
- * and nothing deleted: to repeat it does no harm, nor do two at once. Rejects with a Trouble where going on makes no sense.
+ * and nothing deleted: to repeat it does no harm, nor do two at once. Where the live Redis begins to evict keys, it stops. Rejects with
+ * a Trouble where going on makes no sense.
  */
 export async function copyKeys(options: CopyOptions): Promise<Copied> {
-  const { from, to, database, signal } = options
+  return between(options, (source, target) => copy(source, target, options))
+}
+
+/** Rejects with a Trouble `no_memory` where the live Redis would evict keys for those that are chosen; `select` only chooses. */
+export function ensureRoomFor(options: Ends & Pick<CopyOptions, 'select'>): Promise<void> {
+  return between(options, (source, target) => ensureRoom(source, target, options.select, options.signal))
+}
+
+type Ends = Pick<CopyOptions, 'from' | 'to' | 'database' | 'signal'>
+
+async function between<T>(ends: Ends, work: (source: Redis, target: Wire) => Promise<T>): Promise<T> {
+  const { from, to, database, signal } = ends
   const server = serverName(to)
   const source = await connectRedis(from, 'rekindle-recover')
   try {
@@ -67,7 +91,7 @@ export async function copyKeys(options: CopyOptions): Promise<Copied> {
       throw redisTrouble(error, server)
     })
     try {
-      return await copy(source, target, options)
+      return await work(source, target)
     } catch (error) {
       signal.throwIfAborted()
       if (source.status !== 'ready') throw SOURCE_GONE
@@ -81,17 +105,22 @@ export async function copyKeys(options: CopyOptions): Promise<Copied> {
 }
 
 async function copy(source: Redis, target: Wire, options: CopyOptions): Promise<Copied> {
-  const { select, signal, onProgress } = options
+  const { select, signal, dryRun, onProgress } = options
   const write = writer(options)
+  const checkEvictions = dryRun ? undefined : await watchEvictions(target)
+  const standing = new Standing()
   const total = await source.dbsize()
   const isWanted = (key: Buffer): boolean => !isOurs(key.toString('latin1')) && select(key)
   let soFar = NOTHING_COPIED
   for await (const { payloads, expired, scanned } of ahead(readPayloads(source, isWanted))) {
     signal.throwIfAborted()
-    soFar = add(soFar, payloads, await write(target, payloads), expired)
+    const fates = await write(target, payloads)
+    soFar = add(soFar, payloads, fates, expired)
     onProgress?.(soFar, total > 0 ? Math.min(1, scanned / total) : 1)
+    await checkEvictions?.()
+    if (!dryRun) standing.add(payloads.filter((_, i) => fates[i] === 'copied'))
   }
-  return soFar
+  return { ...soFar, gone: await standing.gone(target) }
 }
 
 function add(soFar: Copied, payloads: readonly Payload[], fates: readonly Fate[], expired: number): Copied {
@@ -106,6 +135,7 @@ function add(soFar: Copied, payloads: readonly Payload[], fates: readonly Fate[]
     expired: soFar.expired + expired,
     failed: soFar.failed + failed.length,
     names: soFar.names.length < NAMES ? [...soFar.names, ...copied.slice(0, NAMES - soFar.names.length)] : soFar.names,
+    gone: soFar.gone,
     failure: soFar.failure ?? (failed[0] && reason ? { key: failed[0], message: reason.message } : undefined),
   }
 }

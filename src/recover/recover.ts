@@ -1,17 +1,23 @@
 import { serverName } from '../config/redact.js'
 import { connectRedis } from '../redis/connect.js'
 import { redisTrouble } from '../redis/trouble.js'
+import { checkSum } from './check-sum.js'
 import type { Chosen } from './choose-backup.js'
-import { type Copied, copyKeys } from './copy-keys.js'
+import { type Copied, copyKeys, ensureRoomFor } from './copy-keys.js'
 import { startThrowaway } from './throwaway.js'
 
 export interface RecoverOptions {
   /** The URL of the live Redis. */
   readonly url: string
+  /** May be asked more than once about a key. */
   readonly select: (key: Buffer) => boolean
+  /** Told once of each key of the backup, chosen or not. */
+  readonly onKey?: (key: Buffer) => void
   readonly replace: boolean
   readonly dryRun: boolean
   readonly signal: AbortSignal
+  /** How much of the backup is read to be compared with its sha256, from 0 to 1. */
+  readonly onChecking?: (share: number) => void
   /** How much of the backup is loaded, from 0 to 1. */
   readonly onLoading?: (share: number) => void
   /** What was copied so far, and how much of the backup has been gone through. */
@@ -19,22 +25,25 @@ export interface RecoverOptions {
 }
 
 /**
- * Brings chosen keys from a backup into the live Redis, from and to the database of its URL. Rejects with a Trouble, or with the
- * signal's reason; what was brought back until then stays.
+ * Brings chosen keys from a backup into the live Redis, from and to the database of its URL. Rejects with a Trouble,
+ * `bad_backup` where another backup may do, or with the signal's reason; what was brought back until then stays.
  */
 export async function recoverKeys(backup: Chosen, options: RecoverOptions): Promise<Copied> {
-  const { url, select, replace, dryRun, signal, onLoading, onCopying } = options
+  const { url, select, onKey, replace, dryRun, signal, onChecking, onLoading, onCopying } = options
   const database = await askDatabase(url)
+  await checkSum(backup, { signal, ...(onChecking && { onProgress: onChecking }) })
   const throwaway = await startThrowaway(backup.source, { signal, ...(onLoading && { onProgress: onLoading }) })
+  const ends = { from: throwaway.socket, to: url, database, signal }
   try {
+    if (!dryRun) await ensureRoomFor({ ...ends, select })
     return await copyKeys({
-      from: throwaway.socket,
-      to: url,
-      database,
-      select,
+      ...ends,
+      select: (key) => {
+        onKey?.(key)
+        return select(key)
+      },
       replace,
       dryRun,
-      signal,
       ...(onCopying && { onProgress: onCopying }),
     })
   } finally {

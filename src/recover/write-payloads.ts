@@ -46,7 +46,8 @@ function restore({ key, ttl, payload }: Payload, replace: boolean): Command {
   ])
 }
 
-function exists(key: Buffer): Command {
+/** EXISTS, ready to be sent. */
+export function exists(key: Buffer): Command {
   return Buffer.concat([Buffer.from(`*2\r\n$6\r\nEXISTS\r\n$${key.length}\r\n`), key, END])
 }
 

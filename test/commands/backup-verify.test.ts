@@ -31,7 +31,7 @@ describeOwnServers('rekindle backup verify', () => {
     first = (await takeBackup({ config: taken, signal })).backup
     second = (await takeBackup({ config: taken, signal })).backup
     config = writeConfig({ candles: { layout: 'sortedset' }, backup: { dir: folder } })
-    env = { REDIS_URL: 'redis://127.0.0.1:1/0', DATABASE_URL: database.url, TMPDIR: makeFolder() }
+    env = { REDIS_URL: redis.url, DATABASE_URL: database.url, TMPDIR: makeFolder() }
   })
 
   const verify = (...args: string[]) => rekindle(['backup', 'verify', '--config', config, ...args], env)
