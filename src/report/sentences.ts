@@ -100,7 +100,7 @@ export function sentence(event: LogEvent): string {
     case 'recover_failed':
       return `${event.reason}: ${event.hint}`
     case 'persistence_ok':
-      return `${event.finding} is mended`
+      return `${event.finding} is over`
     case 'backup':
       return `Backed up to ${event.file} in ${event.took_ms} ms`
     case 'drill':
