@@ -7,19 +7,19 @@ export interface RiskNews {
   readonly gone: { readonly code: string; readonly after_ms: number }[]
 }
 
+type Severity = Risk['severity']
+
 interface Entry {
-  risk: Risk
-  /** Looks in a row that saw it, or that did not. */
-  seen: number
-  absent: number
+  /** As what the last looks saw it, newest first; undefined for one that did not. */
+  seen: readonly (Severity | undefined)[]
   since: number
   /** The severity with which it was told; undefined as long as it was not. */
-  told: Risk['severity'] | undefined
+  told: Severity | undefined
 }
 
-/** Looks in a row after which a finding counts, and after which it is over: a moment is no news. */
+/** How many of the last looks must have seen a finding before it counts; it is over when none of them has: a moment is no news. */
 const APPEARS = 2
-const GOES = 3
+const LOOKS = 3
 
 /** Keeps account of findings from look to look, so that each is told once when it comes and once when it goes. */
 export class RiskLedger {
@@ -37,9 +37,8 @@ export class RiskLedger {
     const gone: RiskNews['gone'] = []
     for (const [code, entry] of this.entries) {
       if (found.has(code)) continue
-      entry.seen = 0
-      entry.absent++
-      if (entry.told && entry.absent < GOES) continue
+      entry.seen = [undefined, ...entry.seen].slice(0, LOOKS)
+      if (entry.seen.some(Boolean)) continue
       this.entries.delete(code)
       if (entry.told) gone.push({ code, after_ms: at - entry.since })
     }
@@ -47,16 +46,14 @@ export class RiskLedger {
   }
 
   /** True if this finding is news now. */
-  private see(risk: Risk, at: number): boolean {
-    const entry = this.entries.get(risk.code) ?? { risk, seen: 0, absent: 0, since: at, told: undefined }
-    this.entries.set(risk.code, entry)
-    const isWorse = entry.risk.severity === 'note' && risk.severity === 'risk'
-    entry.seen = isWorse ? 1 : entry.seen + 1
-    entry.absent = 0
-    entry.risk = risk
-    const isKnown = entry.told === 'risk' || entry.told === risk.severity
-    if (isKnown || entry.seen < APPEARS) return false
-    entry.told = risk.severity
+  private see({ code, severity }: Risk, at: number): boolean {
+    const entry: Entry = this.entries.get(code) ?? { seen: [], since: at, told: undefined }
+    this.entries.set(code, entry)
+    entry.seen = [severity, ...entry.seen].slice(0, LOOKS)
+    const times = entry.seen.filter((each) => each === 'risk' || each === severity).length
+    const isKnown = entry.told === 'risk' || entry.told === severity
+    if (isKnown || times < APPEARS) return false
+    entry.told = severity
     return true
   }
 }

@@ -15,8 +15,8 @@ export interface RiskWatchOptions {
 }
 
 /**
- * Gives a function that looks at Redis in one round trip and tells which findings are new, once seen at two looks in a row, and which
- * are over, once absent at three. While Redis loads its data nothing is new or over. A look rejects if Redis does not answer, and
+ * Gives a function that looks at Redis in one round trip and tells which findings are new, once seen at two of the last three looks,
+ * and which are over, once absent at all three. While Redis loads its data nothing is new or over. A look rejects if Redis does not answer, and
  * then does not count.
  */
 export function watchRisks({ probe, stake, more, clock = Date.now }: RiskWatchOptions): () => Promise<RiskNews> {

@@ -26,7 +26,13 @@ const b = risk('b')
 describe('RiskLedger', () => {
   it.each<[string, Risk[][], string[]]>([
     ['tells what is seen twice, once', [[a], [a], [a], [a]], ['', '+a risk', '', '']],
-    ['does not tell what is seen now and then', [[a], [], [a], [], [a]], ['', '', '', '', '']],
+    ['does not tell what is seen now and then', [[a], [], [], [a], [], []], ['', '', '', '', '', '']],
+    [
+      'tells what comes and goes all the time, once',
+      [[a], [], [a], [], [a], [], [], []],
+      ['', '', '+a risk', '', '', '', '', '-a 7000'],
+    ],
+    ['tells a note that is a risk at every other look', [[noteA], [a], [noteA], [a]], ['', '', '+a note', '+a risk']],
     ['tells what is absent three times', [[a], [a], [], [], []], ['', '+a risk', '', '', '-a 4000']],
     [
       'does not tell what is absent now and then',
