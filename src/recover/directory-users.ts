@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { Trouble } from '../errors.js'
 import { connectRedis } from '../redis/connect.js'
 
+/** Servers that write into the directory that they stand in, though they have no file of it open most of the time. */
+const SERVERS = /(redis|valkey|keydb)-server/
+
 /**
- * Rejects with a Trouble `folder_in_use` if the Redis of this URL keeps its files in a directory, or any process works there or has a
- * file of it open: redis-server changes into its `dir`. What the system does not let us see is not seen.
+ * Rejects with a Trouble `folder_in_use` if the Redis of this URL keeps its files in a directory, any process has a file of it open,
+ * or a redis-server stands in it: that changes into its `dir`. What the system does not let us see is not seen.
  */
 export async function checkUnused(dir: string, redisUrl: string): Promise<void> {
   const used = await findProcess(dir)
@@ -37,7 +40,7 @@ async function findProcess(dir: string): Promise<{ pid: string; name: string } |
   for (const pid of all) {
     if (ours.has(pid)) continue
     const proc = join('/proc', pid)
-    if ((await isSame(join(proc, 'cwd'), dir)) || (await hasOpen(join(proc, 'fd'), dir))) {
+    if ((await hasOpen(join(proc, 'fd'), dir)) || ((await isSame(join(proc, 'cwd'), dir)) && (await isServer(proc)))) {
       const name = await readFile(join(proc, 'comm'), 'utf8').catch(() => '?')
       return { pid, name: name.trim() }
     }
@@ -49,6 +52,19 @@ async function hasOpen(descriptors: string, dir: string): Promise<boolean> {
   const names = await readdir(descriptors).catch(() => [])
   const targets = await Promise.all(names.map((name) => readlink(join(descriptors, name)).catch(() => '')))
   return targets.some((target) => target.startsWith(`${dir}/`))
+}
+
+/** By its program, or by what it calls itself: a file of another name may be run, and a title changed. */
+async function isServer(proc: string): Promise<boolean> {
+  const names = await Promise.all([
+    readlink(join(proc, 'exe')).catch(() => ''),
+    readFile(join(proc, 'comm'), 'utf8').catch(() => ''),
+    readFile(join(proc, 'cmdline'), 'utf8').then(
+      (line) => line.split('\0')[0] ?? '',
+      () => '',
+    ),
+  ])
+  return names.some((name) => SERVERS.test(name.slice(name.lastIndexOf('/') + 1)))
 }
 
 /** We ourselves, and the shell that we were called from: it may well stand in the directory. */

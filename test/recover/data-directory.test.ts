@@ -227,18 +227,6 @@ describeOwnServers('a data directory', () => {
       })
     })
 
-    it.skipIf(!existsSync('/proc/self/cwd'))('while any process works there', async () => {
-      const child = spawn('sleep', ['60'], { cwd: dir })
-      try {
-        await expect(prepare()).rejects.toMatchObject({
-          code: 'folder_in_use',
-          message: expect.stringContaining(`${child.pid} (sleep)`),
-        })
-      } finally {
-        child.kill()
-      }
-    })
-
     it.skipIf(!existsSync('/proc/self/fd'))('while any process has a file of it open', async () => {
       const child = spawn('tail', ['-f', join(dir, 'dump.rdb')], { cwd: '/', stdio: 'ignore' })
       try {
