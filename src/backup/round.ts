@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Config } from '../config/schema.js'
+import { secretsOf } from '../config/secrets.js'
 import { Trouble } from '../errors.js'
 import { runAfter } from './after.js'
 import { takeAofBackup } from './aof.js'
@@ -23,6 +24,7 @@ export interface Round {
 export async function backUp(options: TakeOptions): Promise<Round> {
   const { config, signal } = options
   const { dir, keep, after, aof } = config.backup
+  const secrets = secretsOf(config, process.env)
   const troubles: Trouble[] = []
   const attempt = async <T>(work: Promise<T>): Promise<T | undefined> => {
     try {
@@ -41,7 +43,7 @@ export async function backUp(options: TakeOptions): Promise<Round> {
   const taken: Taken[] = [{ ...first, warnings: [...first.warnings, ...warnings] }]
   const copy = aof ? await attempt(takeAofBackup(options)) : undefined
   if (copy) taken.push(copy)
-  for (const { backup } of taken) await attempt(runAfter(after, backup, { signal }))
+  for (const { backup } of taken) await attempt(runAfter(after, backup, { signal, secrets }))
   // Also where the command has failed: it is an alert by itself, and a full disk would end all backups.
   const pruned = await attempt(pruneBackups({ dir, url: config.redis.url, keep }))
   return { taken, removed: pruned?.removed ?? [], troubles }

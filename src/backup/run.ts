@@ -18,7 +18,7 @@ export interface RunOptions {
 }
 
 /** How much of the output is kept, in characters. */
-const KEPT = 4_000
+export const KEPT = 4_000
 /** How long a program may take to end once it is asked to, in ms. */
 const GRACE = 5_000
 

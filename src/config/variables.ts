@@ -22,6 +22,16 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'LOG_LEVEL', path: ['log', 'level'], secret: false },
 ]
 
+/** The names of all variables that set something, also those that name a file with it. */
+export function variableNames(): string[] {
+  return VARIABLES.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name]))
+}
+
+/** The names of those whose value is a secret. */
+export function secretVariables(): string[] {
+  return VARIABLES.filter(({ secret }) => secret).map(({ name }) => name)
+}
+
 /**
  * The file's data with the environment over it, and which variable set which key. An empty variable counts as unset.
  * @throws ConfigError if a variable and its `_FILE` are both set, or the file cannot be read or is empty.

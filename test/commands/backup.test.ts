@@ -97,6 +97,19 @@ describeOwnServers('rekindle backup', () => {
     await redis.stop()
   })
 
+  it('repeats no secret of the configuration that the command of the user prints', async () => {
+    const redis = await startRedis({ args: AT_ONCE, password: 'p/ss word' })
+    const script =
+      'echo "p/ss word p%2Fss%20word pgword whole-secret https://hooks.example.com/T0/B1 /T0/B1 fine" >&2; exit 4'
+    const surroundings = { ...env(redis, folder(), { after: ['/bin/sh', '-c', script] }) }
+    surroundings['ALERTS_WEBHOOK_SECRET'] = 'whole-secret'
+    surroundings['ALERTS_WEBHOOK_URL'] = 'https://hooks.example.com/T0/B1'
+    surroundings['DATABASE_URL'] = 'postgres://me@127.0.0.1:1/nowhere?password=pgword'
+    const { stderr } = await rekindle(['backup'], surroundings)
+    expect(stderr).toContain('ended with 4: *** *** *** *** *** *** fine; ')
+    await redis.stop()
+  })
+
   it.each([
     [['--dry-run'], '--dry-run: does not go with backup now; it belongs to backup prune'],
     [['--all'], '--all: does not go with backup now; it belongs to backup verify'],
