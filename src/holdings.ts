@@ -116,9 +116,9 @@ export class Holdings {
   }
 
   /** How many keys belong to what `isCounted` tells. */
-  count(isCounted: (owner: Holding) => boolean): number {
+  count(isCounted: (owner: Holding, key: string) => boolean): number {
     let count = 0
-    for (const owner of this.owners.values()) if (isCounted(owner)) count++
+    for (const [key, owner] of this.owners) if (isCounted(owner, key)) count++
     return count
   }
 }

@@ -19,7 +19,8 @@ export function addHealingCommands(add: Add): void {
       if (!hasDatasets(config)) throw configError(`rekindle ${name}`, NOTHING)
       return act(config, ...rest)
     })
-  for (const addCommand of [addWatch, addRestore, addVerify, addWait, addTriggers]) addCommand(addHealing)
+  addWatch(add)
+  for (const addCommand of [addRestore, addVerify, addWait, addTriggers]) addCommand(addHealing)
 }
 
 function addWatch(add: Add): void {

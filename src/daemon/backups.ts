@@ -14,7 +14,7 @@ import type { Truth } from '../recover/postgres-share.js'
 import type { Emit, LogEvent } from '../report/events.js'
 
 /** How often the folder of the backups is looked at, and whether a drill has become due, in ms. */
-const LOOK = 60_000
+const LOOK = 10_000
 /** How long to wait before a backup that failed for a passing reason is tried again, in ms, doubling; and how often. */
 const RETRY_FIRST = 30_000
 const RETRIES = 6

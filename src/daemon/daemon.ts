@@ -8,6 +8,7 @@ import {
   map,
   merge,
   type Observable,
+  of,
   Subject,
   share,
   shareReplay,
@@ -15,7 +16,7 @@ import {
   tap,
 } from 'rxjs'
 import { serverName } from '../config/redact.js'
-import type { Config } from '../config/schema.js'
+import { type Config, hasDatasets } from '../config/schema.js'
 import { datasetsOf } from '../datasets/index.js'
 import { watchLives } from '../detect/lives.js'
 import { secondDaemon, watchOtherDaemons } from '../detect/other-daemons.js'
@@ -33,7 +34,7 @@ import { type DatedChange, watchChanges } from './changes.js'
 import { Guard } from './guard.js'
 import { HealReport } from './heal-report.js'
 import { Inventory } from './inventory.js'
-import { keepLife } from './keeping.js'
+import { keeper } from './keeping.js'
 import { guardLife } from './life.js'
 import { watchRecovery } from './recovery.js'
 
@@ -82,7 +83,11 @@ export function guardRedis(
     memory.guarded = { guard, url: config.redis.url }
     const report = new HealReport(conditions, emit)
 
-    const changes = watchChanges({ config, datasets, server: servers.postgres, db, conditions, emit }).pipe(share())
+    // With keys only there is nothing to learn from PostgreSQL.
+    const toldOf = hasDatasets(config)
+      ? watchChanges({ config, datasets, server: servers.postgres, db, conditions, emit })
+      : of({ dataset: 'symbols', keys: 'all', at: Date.now() } as const)
+    const changes = toldOf.pipe(share())
     const rosters = watchRosters(changes, config, db, conditions).pipe(shareReplay({ bufferSize: 1, refCount: true }))
     const lives = watchLives({
       url: config.redis.url,
@@ -92,10 +97,11 @@ export function guardRedis(
     })
     const isWhole = (): boolean => guard.isWholeSince(Date.now())
     const keeping = { config, server: servers.redis, inventory, backups, isWhole, conditions, emit, events }
+    const keep = keeper(keeping)
     const guarded = lives.pipe(
       switchMap((life) =>
         merge(
-          keepLife(life, keeping),
+          keep(life),
           announce(life, keeping),
           watchForOthers(life, servers.redis, conditions),
           guardLife(life, {

@@ -5,6 +5,8 @@ import type { ClassLoss, LogEvent } from '../report/events.js'
 /** For how long nothing more must be lost before an incident of single keys is over, in ms. */
 const QUIET = 250
 
+export type LostKey = Pick<Lack, 'symbol' | 'dataset' | 'key'>
+
 /** One confirmed loss, from the alert until everything is back. */
 export class Incident {
   tally: Tally = NOTHING
@@ -12,8 +14,8 @@ export class Incident {
   private lostAt = 0
   /** When the last key was verified. */
   verifiedAt: number
-  /** Symbols, and their datasets that are not back yet. */
-  private readonly missing = new Map<string, Set<string>>()
+  /** Symbols, their datasets that are not back yet, and the keys that these lost. */
+  private readonly missing = new Map<string, Map<string, Set<string>>>()
 
   constructor(
     readonly id: number,
@@ -35,22 +37,26 @@ export class Incident {
   }
 
   /** Takes in what was lost. */
-  take(lost: Iterable<Pick<Lack, 'symbol' | 'dataset'>>): void {
+  take(lost: Iterable<LostKey>): void {
     this.lostAt = Date.now()
-    for (const { symbol, dataset } of lost) {
+    for (const { symbol, dataset, key } of lost) {
       this.touched.add(symbol)
-      this.missing.set(symbol, (this.missing.get(symbol) ?? new Set()).add(dataset))
+      const datasets = this.missing.get(symbol) ?? new Map<string, Set<string>>()
+      this.missing.set(symbol, datasets)
+      datasets.set(dataset, (datasets.get(dataset) ?? new Set()).add(key))
     }
   }
 
   /** What was lost and is not back yet. */
-  *outstanding(): Iterable<Pick<Lack, 'symbol' | 'dataset'>> {
-    for (const [symbol, datasets] of this.missing) for (const dataset of datasets) yield { symbol, dataset }
+  *outstanding(): Iterable<LostKey> {
+    for (const [symbol, datasets] of this.missing)
+      for (const [dataset, keys] of datasets) for (const key of keys) yield { symbol, dataset, key }
   }
 
-  /** True if this is what the incident lost, and not a new loss. */
-  covers({ symbol, dataset }: Pick<Lack, 'symbol' | 'dataset'>): boolean {
-    return this.missing.get(symbol)?.has(dataset) ?? false
+  /** True if this is what the incident lost, and not a new loss: another key of the same dataset that is gone is one. */
+  covers({ symbol, dataset, key, kind }: Pick<Lack, 'symbol' | 'dataset' | 'key' | 'kind'>): boolean {
+    const keys = this.missing.get(symbol)?.get(dataset)
+    return keys !== undefined && (kind !== 'missing' || keys.has(key))
   }
 
   /** Takes note that a dataset of a symbol is back. */

@@ -87,7 +87,7 @@ export class Inventory {
     const shares = this.isBlank
       ? await this.sharesSinceBackup(wire, gone)
       : await this.sharesSinceCount(wire, gone, now)
-    return shares.filter(({ keys }) => keys > 0).map((share) => this.tell(share))
+    return shares.filter(({ keys, gone }) => keys > 0 && gone !== 0).map((share) => this.tell(share))
   }
 
   private async sharesSinceCount(
@@ -164,7 +164,12 @@ export class Inventory {
       keys_before: keys,
       keys_gone: gone,
       counted_at: new Date(at).toISOString(),
-      comes_back: comesBack({ match, recovery }, newest, this.config.recover.auto),
+      comes_back: comesBack(
+        { match, recovery },
+        newest,
+        this.config.recover.auto,
+        !this.config.keys.some((each) => each.match === match),
+      ),
     }
   }
 }

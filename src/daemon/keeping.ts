@@ -9,17 +9,19 @@ import {
   Observable,
   repeat,
   retry,
+  switchMap,
   tap,
   timer,
 } from 'rxjs'
 import { openRatchet, type Ratchet } from '../backup/ratchet.js'
 import type { Config } from '../config/schema.js'
+import type { RiskNews } from '../decide/risk-ledger.js'
 import { watchFlushes } from '../detect/flushes.js'
 import { watchRisks } from '../doctor/watch-risks.js'
 import { latest } from '../flow/latest.js'
 import type { Life } from '../redis/life.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
-import { ask } from '../redis/wire.js'
+import { ask, type Wire } from '../redis/wire.js'
 import type { Conditions } from '../report/conditions.js'
 import type { Emit, LogEvent } from '../report/events.js'
 import type { Backups } from './backups.js'
@@ -29,6 +31,8 @@ import type { Inventory } from './inventory.js'
 const POLLS = 10
 /** How often the keys are counted at most, in ms. */
 const COUNT_LEAST = 30_000
+/** When they are counted after everything has become whole, in ms. */
+const COUNT_SOON = [0, 2_000, 10_000]
 
 export interface KeepingContext {
   readonly config: Config
@@ -45,11 +49,22 @@ export interface KeepingContext {
 }
 
 /**
- * What is done, beside healing, for the keys that PostgreSQL cannot give back, while one life of Redis lasts: they are counted, what
- * endangers them is told, and the files of Redis are kept from being lost with its data. Never emits, never errors.
+ * What is done, beside healing, for the keys that PostgreSQL cannot give back, while one life of Redis after the other lasts: they are
+ * counted, what endangers them is told, and the files of Redis are kept from being lost with its data. Never emits, never errors.
  */
-export function keepLife(life: Life, context: KeepingContext): Observable<never> {
-  return merge(counts(life, context), risks(life, context), ratchets(life, context)).pipe(ignoreElements())
+export function keeper(context: KeepingContext): (life: Life) => Observable<never> {
+  const { inventory, backups } = context
+  let probe: Wire | undefined
+  // A finding that outlasts a connection is the same finding.
+  const look = watchRisks({
+    probe: () => probe as Wire,
+    stake: () => inventory.stake,
+    more: () => ({ backups: backups.facts }),
+  })
+  return (life) => {
+    probe = life.probe
+    return merge(counts(life, context), risks(look, context), ratchets(life, context)).pipe(ignoreElements())
+  }
 }
 
 /** Counts the keys from time to time, and as soon as everything is whole again. */
@@ -58,6 +73,8 @@ function counts({ probe }: Life, { config, inventory, isWhole, events, ...contex
   const news = events.pipe(
     tap(({ event }) => event === 'keys_recovered' && inventory.recovered()),
     filter(({ event }) => /^(watching|healed|keys_recovered)$/.test(event)),
+    // After a loss their writers bring keys back in their own time.
+    switchMap(() => merge(...COUNT_SOON.map((ms) => timer(ms)))),
   )
   return merge(timer(0, period), news).pipe(
     latest(
@@ -74,12 +91,7 @@ function counts({ probe }: Life, { config, inventory, isWhole, events, ...contex
   )
 }
 
-function risks({ probe }: Life, { config, inventory, backups, emit, ...context }: KeepingContext): Observable<void> {
-  const look = watchRisks({
-    probe: () => probe,
-    stake: () => inventory.stake,
-    more: () => ({ backups: backups.facts }),
-  })
+function risks(look: () => Promise<RiskNews>, { config, emit, ...context }: KeepingContext): Observable<void> {
   const once = async (): Promise<void> => {
     const { appeared, gone } = await look()
     for (const { code, severity, message, mend } of appeared) {

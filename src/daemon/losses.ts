@@ -3,7 +3,8 @@ import { EvictionDelay } from '../decide/eviction-delay.js'
 import type { Holdings } from '../holdings.js'
 import type { Lack, ServerFacts, Suspicion } from '../model.js'
 import { findCulprit } from '../redis/culprit.js'
-import type { Life } from '../redis/life.js'
+import { type Life, readFacts } from '../redis/life.js'
+import { readEpoch } from '../redis/marks.js'
 import type { ClassLoss, Emit } from '../report/events.js'
 import { dataLoss, Incident, joins } from './incident.js'
 
@@ -49,10 +50,15 @@ export class Losses {
     return this.before?.runId
   }
 
+  /** True if another process was seen whole before this one. */
+  isOtherProcess({ runId }: ServerFacts): boolean {
+    return this.before !== undefined && runId !== undefined && this.before.runId !== runId
+  }
+
   /** A key that stood and is gone, one of another type, or anything lacking once Redis is another process. */
   isLost({ kind, key }: Lack, now: ServerFacts): boolean {
     const firstLook = this.before === undefined
-    if (!firstLook && now.runId !== undefined && this.before?.runId !== now.runId) return true
+    if (this.isOtherProcess(now)) return true
     if (kind === 'wrong_type') return true
     return kind === 'missing' && (firstLook || this.holdings.ownerOf(key) !== undefined)
   }
@@ -62,7 +68,16 @@ export class Losses {
     return this.incident?.covers(lack) ?? false
   }
 
-  /** Alerts: opens an incident, or adds to the one that is open. Returns how long healing should wait, in ms. */
+  /** Alerts where nothing of the datasets is lacking, but the epoch is gone, and keys of other classes with it. */
+  async alertOfOthers(suspicion: Suspicion, probe: Life['probe']): Promise<void> {
+    if ((await readEpoch(probe)) !== null) return
+    await this.alert(suspicion, [], { now: await readFacts(probe), epochStands: false }, probe)
+  }
+
+  /**
+   * Alerts: opens an incident, or adds to the one that is open. Returns how long healing should wait, in ms. Where nothing of the
+   * datasets is lost, it alerts only if keys of other classes are.
+   */
   async alert(
     suspicion: Suspicion,
     lost: readonly Lack[],
@@ -74,7 +89,7 @@ export class Losses {
     this.before = now
     const missing = lost.filter(({ kind }) => kind === 'missing').map(({ key }) => key)
     const gone = missing.length
-    const share = before === undefined ? 1 : gone / Math.max(1, this.standing(open))
+    const share = before === undefined || lost.length === 0 ? 1 : gone / Math.max(1, this.standing(open))
     const cause = causeOf({ suspicion, before, now, lacks: lost, share, epochStands })
     const delay = cause === 'eviction' ? this.evictions.next(now.at) : 0
     if (open && joins(open, cause, suspicion)) {
@@ -86,6 +101,7 @@ export class Losses {
       // The alert must not wait for what cannot be counted.
       this.classLosses(probe, missing).catch(() => []),
     ])
+    if (lost.length === 0 && !classes.some(({ keys_gone }) => keys_gone)) return 0
     const incident = new Incident(++this.opened, cause, suspicion, Date.now(), open?.ids ?? [])
     incident.take(lost)
     this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client, classes }))
@@ -97,7 +113,7 @@ export class Losses {
   /** How many keys stood until now: those that the open incident has not yet brought back could not be lost again. */
   private standing(open: Incident | undefined): number {
     if (!open) return this.holdings.size
-    return this.holdings.count((owner) => !open.covers(owner))
+    return this.holdings.count((owner, key) => !open.covers({ ...owner, key, kind: 'missing' }))
   }
 
   /** Says so if the open incident is over, and returns the symbols that it had lost. */

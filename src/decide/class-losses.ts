@@ -1,4 +1,5 @@
 import type { Recovery } from '../model.js'
+import { shellQuote } from './shell-quote.js'
 
 /** One class of keys as it was last counted; `match` and `recovery` null for the keys of which nobody has said anything. */
 export interface ClassCount {
@@ -41,11 +42,15 @@ export function comesBack(
   { match, recovery }: Pick<ClassCount, 'match' | 'recovery'>,
   newest: { readonly path: string; readonly takenAt: string } | undefined,
   auto: boolean,
+  isOfDataset = true,
 ): string {
-  if (recovery === 'postgres') return 'from PostgreSQL, by itself, now'
+  if (recovery === 'postgres')
+    return isOfDataset ? 'from PostgreSQL, by itself, now' : 'from PostgreSQL, but by no dataset of Rekindle'
   if (recovery === 'itself') return 'by its own writers'
   if (!newest) return 'by nothing: there is no backup; `rekindle undo` may still find what Redis kept'
   if (recovery === null) return `unknown: no class matches; a backup of ${newest.takenAt} may hold it`
   const from = `from the backup of ${newest.takenAt}`
-  return auto ? `${from}, by itself, if nothing is left` : `${from}: rekindle recover --match '${match}'`
+  return auto
+    ? `${from}, by itself, if nothing is left`
+    : `${from}: rekindle recover --match ${shellQuote(match ?? '')}`
 }

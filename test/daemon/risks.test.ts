@@ -24,4 +24,21 @@ describe('what endangers keys that only a backup can bring back', () => {
       daemon.stop()
     }
   })
+
+  test('is the same finding in the next life, and over when a restart has mended it', async () => {
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'no')
+    await redis.cli('SET', 'sub:user:1', 'pro')
+    const daemon = startDaemon(testConfig(redis.url, database.url, { poll: '100ms', more: { keys } }))
+    try {
+      await daemon.next('persistence_risk', ({ finding }) => finding === 'aof_off')
+      await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+      await daemon.next('redis_up')
+      await redis.kill()
+      await redis.start(['--appendonly', 'yes'])
+      await daemon.next('persistence_ok', ({ finding }) => finding === 'aof_off')
+      expect(daemon.all('persistence_risk').filter(({ finding }) => finding === 'aof_off')).toHaveLength(1)
+    } finally {
+      daemon.stop()
+    }
+  })
 })
