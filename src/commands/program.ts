@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js'
 import { version } from '../version.js'
 import { type Answer, printAnswer, printFailure } from './answer.js'
 import type { Add } from './command.js'
+import { addCompletion } from './completion.js'
 import { addHealingCommands } from './healing-commands.js'
 import { addKeepingCommands } from './keeping-commands.js'
 
@@ -83,6 +84,7 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
       })
   addHealingCommands(add)
   addKeepingCommands(add)
+  addCompletion(program, done)
   return program
 }
 
