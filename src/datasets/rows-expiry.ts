@@ -5,14 +5,19 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
 /** Later than this, in epoch ms, is never: the last moment that JavaScript knows. */
 const LAST = 8.64e15
 
+/** Numbers from the year 33658 in seconds on: those of our time in a finer unit, up to nanoseconds. */
+const FINER = { from: 1e12, to: 9e18 }
+
 /**
  * The moment of expiry in epoch ms, rounded down, of what a column holds: undefined for never (NULL, infinity), `odd` for what is no
- * moment. A number counts seconds since 1970.
+ * moment. A number counts seconds since 1970; one that can only be meant in milliseconds or less is odd, since a key would stay for ever.
  */
 export function expiryOf(text: string | null): number | undefined | 'odd' {
   if (text === null || /^\+?infinity$/i.test(text)) return undefined
   if (/^-infinity$/i.test(text)) return 0
-  const moment = NUMBER.test(text) ? Math.floor(Number(text) * 1000) : parseMoment(text)
+  const isNumber = NUMBER.test(text)
+  if (isNumber && Number(text) >= FINER.from && Number(text) < FINER.to) return 'odd'
+  const moment = isNumber ? Math.floor(Number(text) * 1000) : parseMoment(text)
   if (moment === undefined) return 'odd'
   return moment > LAST ? undefined : Math.max(0, moment)
 }

@@ -9,9 +9,10 @@ import { SUPERSEDED } from './written.js'
 const FIELDS = 100
 
 /**
- * Puts fields into hashes; a field is set only if it still is what was seen, so that a live worker's newer value stands. KEYS: hashes;
- * ARGV for each: when it expires if it has to be made, the two of the mending, how many fields, and for each its name, what was seen
- * (with '=' before it, or '' for an absent field) and its new value.
+ * Puts fields into hashes and takes out those that must be absent; each only if it still is what was seen, so that a live worker's
+ * newer value stands. The last field of a hash is never taken out, since the key would go with it. KEYS: hashes; ARGV for each: when
+ * it expires if it has to be made, the two of the mending, how many fields, and for each its name, what was seen and what is wanted,
+ * both with '=' before the value, or '' for an absent field.
  */
 const PUT = `${MEND}
 local replies, at = {}, 1
@@ -23,7 +24,7 @@ for _, key in ipairs(KEYS) do
     for i = 1, count do
       if ARGV[at + 1] == '' then
         fields[#fields + 1] = ARGV[at]
-        fields[#fields + 1] = ARGV[at + 2]
+        fields[#fields + 1] = string.sub(ARGV[at + 2], 2)
         replies[#replies + 1] = 1
       else
         replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
@@ -37,8 +38,13 @@ for _, key in ipairs(KEYS) do
   else
     for i = 1, count do
       local here = redis.call('HGET', key, ARGV[at])
-      if (here and '=' .. here or '') == ARGV[at + 1] then
-        replies[#replies + 1] = redis.call('HSET', key, ARGV[at], ARGV[at + 2])
+      if (here and '=' .. here or '') ~= ARGV[at + 1] then
+        replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
+      elseif ARGV[at + 2] ~= '' then
+        redis.call('HSET', key, ARGV[at], string.sub(ARGV[at + 2], 2))
+        replies[#replies + 1] = 1
+      elseif redis.call('HLEN', key) > 1 then
+        replies[#replies + 1] = redis.call('HDEL', key, ARGV[at])
       else
         replies[#replies + 1] = redis.error_reply('${SUPERSEDED}')
       end
@@ -64,14 +70,14 @@ export async function lookAtHashes(redis: Wire, dataset: string, wanted: readonl
 
 function compareHash(dataset: string, wanted: RowWanted, reply: Reply | Error, expires: number): RowFinding {
   const fields = fieldsOf(wanted)
+  const changes = new Map<string, string | undefined>()
+  for (const [field, value] of fields) if (value !== null) changes.set(field, undefined)
   if (isErrorReply(reply)) {
     if (!reply.message.startsWith('WRONGTYPE')) throw reply
-    return absentRow(dataset, wanted, 'wrong_type', [...fields.keys()])
+    return absentRow(dataset, wanted, 'wrong_type', [...changes.keys()])
   }
   const held = reply as string[]
-  if (held.length === 0) return absentRow(dataset, wanted, 'missing', [...fields.keys()])
-  const changes = new Map<string, string | undefined>(fields)
-  for (const field of fields.keys()) changes.set(field, undefined)
+  if (held.length === 0) return absentRow(dataset, wanted, 'missing', [...changes.keys()])
   const orphans: string[] = []
   for (let i = 0; i < held.length; i += 2) {
     const [field, value] = [held[i] as string, held[i + 1] as string]
@@ -82,10 +88,15 @@ function compareHash(dataset: string, wanted: RowWanted, reply: Reply | Error, e
   return standingRow(dataset, wanted, { changes, expires, orphans, wantedOf: (field) => fields.get(field) ?? '' })
 }
 
-/** The fields that a row gives; NULL is no field. */
-function fieldsOf({ body }: RowWanted): ReadonlyMap<string, string> {
-  const all = Object.entries(JSON.parse(body) as Record<string, string | null>)
-  return new Map(all.filter((field): field is [string, string] => field[1] !== null))
+/** The fields that a row gives; null for one that must be absent, since its column is NULL. */
+function fieldsOf({ body }: RowWanted): ReadonlyMap<string, string | null> {
+  const fields = Object.entries(JSON.parse(body) as Record<string, string | null>)
+  return new Map(fields.map(([field, value]) => [field, value === null ? null : wellFormed(value)]))
+}
+
+/** Half of a pair, which JSON can name, would reach Redis as the sign for what cannot be written. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Cs}/gu, '\uFFFD')
 }
 
 /** The scripts that write what the findings lack; what differs only if `replace`. */
@@ -94,7 +105,13 @@ export function putHashes(findings: readonly RowFinding[], replace: boolean): Co
     const { wanted, repair } = finding
     if (!repair) return []
     const fields = fieldsOf(wanted)
-    const changes = [...repair.changes].filter(([, seen]) => replace || seen === undefined)
+    const wantedOf = (field: string) => fields.get(field) ?? null
+    const allowed = [...repair.changes].filter(([, seen]) => replace || seen === undefined)
+    // What must go goes last: then there is something else in the hash.
+    const changes = [
+      ...allowed.filter(([field]) => wantedOf(field) !== null),
+      ...allowed.filter(([field]) => wantedOf(field) === null),
+    ]
     const pieces = Array.from({ length: Math.max(1, Math.ceil(changes.length / FIELDS)) }, (_, i) =>
       changes.slice(i * FIELDS, (i + 1) * FIELDS),
     )
@@ -104,9 +121,14 @@ export function putHashes(findings: readonly RowFinding[], replace: boolean): Co
         wanted.expires ?? '',
         ...(i === 0 ? mendArguments(finding, replace) : ['', '']),
         piece.length,
-        ...piece.flatMap(([field, seen]) => [field, seen === undefined ? '' : `=${seen}`, fields.get(field) ?? '']),
+        ...piece.flatMap(([field, seen]) => [field, argument(seen ?? null), argument(wantedOf(field))]),
       ],
     }))
   })
   return scripts(PUT, entries)
+}
+
+/** A value of a field as the script takes it. */
+function argument(value: string | null): string {
+  return value === null ? '' : `=${value}`
 }

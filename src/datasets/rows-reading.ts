@@ -8,7 +8,7 @@ import { chosenBy, type Row, rowsSql } from './rows-sql.js'
 
 /** What one row makes of one key. */
 export interface RowWanted extends Wanted {
-  /** The text of a string, JSON text, or, for a hash, a JSON object of the texts of its fields; parsed only when it is compared. */
+  /** The text of a string, JSON text, or, for a hash, a JSON object of the texts of its fields, parsed only when it is compared. */
   readonly body: string
 }
 
@@ -81,7 +81,7 @@ export class RowsReader {
     }
     if (odd === undefined) return undefined
     const message = `rows.${this.name}: ${JSON.stringify(odd.slice(0, 40))} is no moment at which a key can expire; such rows are left out`
-    const hint = `rows.${this.name}.expires should name a timestamp, or a number of seconds since 1970`
+    const hint = `rows.${this.name}.expires should name a timestamp, or a number of seconds (not milliseconds) since 1970`
     return new Trouble('postgres_schema', message, hint, false)
   }
 }
@@ -125,7 +125,7 @@ class Collected {
   private itemOf({ key, body, expires: text }: Row, symbol: string): RowWanted | undefined {
     const expires = expiryOf(text)
     if (expires === 'odd') this.odd ??= text ?? ''
-    if (key !== null && body !== null && body !== '{}' && expires !== 'odd' && !key.startsWith('rekindle:'))
+    if (key !== null && body !== null && expires !== 'odd' && !key.startsWith('rekindle:'))
       return expires === undefined ? { symbol, key, body } : { symbol, key, body, expires }
     this.leftOut.set(symbol, (this.leftOut.get(symbol) ?? 0) + 1)
     return undefined

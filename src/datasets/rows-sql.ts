@@ -10,7 +10,7 @@ export interface Row {
   readonly key: string | null
   /** What the column of expiry holds, as JSON shows it. */
   readonly expires: string | null
-  /** The text of a string, the JSON text of a JSON key, or a JSON object of the texts of a hash's fields. */
+  /** The text of a string, the JSON text of a JSON key, or a JSON object of the texts of a hash's fields, null for those that it has not. */
   readonly body: string | null
   /** True if rows of several symbols give this key. */
   readonly shared: boolean
@@ -98,9 +98,26 @@ function partsSource({ table = '', key }: RowsConfig): string {
 function bodyOf({ type, fields, value = '' }: RowsConfig): string {
   if (type === 'string') return textOf(column(value))
   if (type === 'json') return fields ? jsonOf(fields) : `row_to_json(${ROW})::text`
-  const members = Object.entries(fields ?? {}).map(([name, from]) => `(${quoteLiteral(name)}, ${textOf(column(from))})`)
-  const source = fields ? `(VALUES ${members.join(', ')})` : `jsonb_each_text(to_jsonb(${ROW}))`
-  return `(SELECT json_object_agg(key, value)::text FROM ${source} AS field(key, value) WHERE value IS NOT NULL)`
+  const members = Object.entries(fields ?? {}).map(
+    ([name, from]) => `(${quoteLiteral(name)}, to_json(${column(from)}))`,
+  )
+  const source = fields ? `(VALUES ${members.join(', ')})` : `json_each(${hideEscapes(`row_to_json(${ROW})`)})`
+  // Strings stay JSON, since PostgreSQL has no text for \u0000; of all else the text is taken, so that no digit is lost.
+  const object = `json_object_agg(key, CASE json_typeof(value) WHEN 'string' THEN value WHEN 'null' THEN NULL
+    ELSE to_json(${fields ? 'value::text' : showEscapes('value::text')}) END)::text`
+  return `(SELECT ${fields ? object : showEscapes(object)}
+    FROM ${source} AS field(key, value) HAVING bool_or(json_typeof(value) <> 'null'))`
+}
+
+/** What stands for `\u` in JSON while PostgreSQL takes it to pieces: it refuses what it has no text for, as \u0000 or half of a pair. */
+const HIDDEN = '\\f\\f\\bu'
+
+function hideEscapes(json: string): string {
+  return `replace(${json}::text, ${quoteLiteral('\\u')}, ${quoteLiteral(HIDDEN)})::json`
+}
+
+function showEscapes(text: string): string {
+  return `replace(${text}, ${quoteLiteral(HIDDEN)}, ${quoteLiteral('\\u')})`
 }
 
 /** A JSON object of any number of members, in order; a function would take a hundred arguments at most. */
@@ -123,9 +140,15 @@ function keyText(template: string, row: string): string {
 
 const PLACEHOLDER = /\{([^{}]+)\}/
 
-/** As JSON shows it, without quotes: numbers with all their digits, booleans as true and false, moments as of ISO 8601. */
+/**
+ * As JSON shows it, without quotes: numbers with all their digits, booleans as true and false, moments as of ISO 8601. NULL for JSON
+ * that is one string of which PostgreSQL can make no text, with \u0000 or half of a pair in it.
+ */
 function textOf(value: string): string {
-  return `(to_jsonb(${value}) #>> '{}')`
+  const untold = quoteLiteral('\\\\u(0000|[dD][89abAB]..(?!\\\\u[dD][c-fC-F]))')
+  const isUntold = `pg_typeof(${value}) = 'json'::regtype AND ${value}::text ~ ${untold}`
+  return `(CASE json_typeof(to_json(${value})) WHEN 'string' THEN CASE WHEN ${isUntold} THEN NULL ELSE to_json(${value}) #>> '{}' END
+    WHEN 'null' THEN NULL ELSE to_json(${value})::text END)`
 }
 
 function column(name: string, row = ROW): string {

@@ -26,7 +26,7 @@ describe('rows', () => {
       d: '2025-06-01',
       t: '2025-06-01T12:00:00.5',
       j: '{"a": [1.10, null]}',
-      a: '["x", "y\\"", null]',
+      a: '["x","y\\"",null]',
       y: '\\x00ff',
       u: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
     })
@@ -68,6 +68,35 @@ describe('rows', () => {
         else expect(JSON.parse((await redis('GET', key)) as string)).toEqual({ name: text.slice(0, 100), value: text })
       }
     }
+  })
+
+  it('take JSON that PostgreSQL has no text for, beside rows with all their digits', async () => {
+    await create('id int, j json, n numeric, t text')
+    await database.query(`INSERT INTO things VALUES (1, '{"a":"\\u0000"}', 1.50), (2, '"\\u0000"', 1e20), (3, '"x"', 0.10),
+      (4, '"\\ud800"', 12345678901234567890.10), (5, '[1.0, null]', NULL), (6, 'null', 1)`)
+    await database.query('UPDATE things SET t = $1', ['"\\u0041\\f\n\u0001é"'])
+    for (const fields of [undefined, { id: 'id', j: 'j', n: 'n' }]) {
+      const hashes = rowsOf({ table: 'things', key: 'h:{id}', ...(fields && { fields }) })
+      await redis('FLUSHALL')
+      expect(await fill(hashes, sides, LANE)).toMatchObject({ keys: 6 })
+      expect(await lacking(hashes, sides, LANE)).toEqual([])
+      if (!fields) expect(await redis('HGET', 'h:1', 't')).toBe('"\\u0041\\f\n\u0001é"')
+      const held = [1, 2, 3, 4, 5, 6].map((id) => redis('HMGET', `h:${id}`, 'j', 'n'))
+      expect(await Promise.all(held)).toEqual([
+        ['{"a":"\\u0000"}', '1.50'],
+        ['\0', '100000000000000000000'],
+        ['x', '0.10'],
+        ['\uFFFD', '12345678901234567890.10'],
+        ['[1.0, null]', null],
+        [null, '1'],
+      ])
+    }
+    const strings = rowsOf({ table: 'things', key: 's:{id}', type: 'string', value: 'j' })
+    expect(await fill(strings, sides, LANE)).toMatchObject({ keys: 3 })
+    expect(await redis('MGET', 's:1', 's:2', 's:3')).toEqual(['{"a":"\\u0000"}', null, 'x'])
+    const json = rowsOf({ table: 'things', key: 'j:{id}', type: 'json' })
+    expect(await fill(json, sides, LANE)).toMatchObject({ keys: 6 })
+    expect(await redis('GET', 'j:1')).toContain('{"id":1,"j":{"a":"\\u0000"},"n":1.50,')
   })
 
   it('give parts that are found again, whatever their type and the time zone', async () => {
@@ -194,6 +223,22 @@ describe('rows', () => {
       expect([...leftOut]).toEqual([['rows.x', 1]])
       expect(defect).toMatchObject({ message: expect.stringContaining('"soon" is no moment'), passing: false })
     })
+
+    it('are left as they are, and named, where a number can only count milliseconds', async () => {
+      await create('id int, until bigint')
+      await database.query('INSERT INTO things VALUES (1, 1900000000000), (2, 1900000000)')
+      await redis('HSET', 'k:1', 'id', 'old')
+      await redis('EXPIRE', 'k:1', 100)
+      const dataset = rowsOf({ table: 'things', key: 'k:{id}', expires: 'until' })
+      const { defect } = await dataset.read(sides.db, LANE, { thorough: true, parts: undefined })
+      expect(defect).toMatchObject({
+        message: 'rows.x: "1900000000000" is no moment at which a key can expire; such rows are left out',
+        hint: 'rows.x.expires should name a timestamp, or a number of seconds (not milliseconds) since 1970',
+      })
+      expect(await fill(dataset, sides, LANE)).toMatchObject({ keys: 1 })
+      expect(await redis('HGETALL', 'k:1')).toEqual(['id', 'old'])
+      expect(await redis('TTL', 'k:1')).toBeGreaterThan(90)
+    })
   })
 })
 
@@ -207,6 +252,13 @@ describe('expiryOf', () => {
     ['1750000000.9999', 1_750_000_000_999],
     ['-5', 0],
     ['1e300', undefined],
+    ['4102444800', 4_102_444_800_000],
+    ['253402300799', 253_402_300_799_000],
+    ['1750000000000', 'odd'],
+    ['1750000000000.5', 'odd'],
+    ['1750000000000000', 'odd'],
+    ['1750000000000000000', 'odd'],
+    ['9223372036854775807', undefined],
     ['2025-06-01', Date.UTC(2025, 5, 1)],
     ['2025-06-01T01:02:03', Date.UTC(2025, 5, 1, 1, 2, 3)],
     ['2025-06-01T01:02:03.456789', Date.UTC(2025, 5, 1, 1, 2, 3, 456)],

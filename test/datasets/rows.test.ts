@@ -151,6 +151,60 @@ describe('rows', () => {
     })
   })
 
+  describe('with a column that has become NULL', () => {
+    const FIELDS = { ...HASH, fields: { p: 'plan', n: 'left_over' } }
+
+    it('lose its field, and nothing that no column gives', async () => {
+      await insert("(1, 'free', 1.50, 'A')")
+      for (const config of [HASH, FIELDS]) {
+        await redis('DEL', 'sub:1')
+        const dataset = rowsOf(config)
+        await database.query("UPDATE plans SET plan = 'free'")
+        await fill(dataset, sides, LANE)
+        await redis('HSET', 'sub:1', 'seen_at', 'today')
+        await redis('EXPIRE', 'sub:1', 1000)
+        await redis('PERSIST', 'sub:1')
+        await database.query('UPDATE plans SET plan = NULL')
+        const [lack] = await lacking(dataset, sides, LANE)
+        expect(lack).toEqual({ key: 'sub:1', kind: 'differs', missing: 0, differing: 1 })
+        expect(await fill(dataset, sides, LANE)).toMatchObject({ keys: 1, fields: 1, superseded: 0 })
+        const { plan, p, ...rest } = await hash('sub:1')
+        expect([plan, p]).toEqual([undefined, undefined])
+        expect(rest['seen_at']).toBe('today')
+        expect(await lacking(dataset, sides, LANE)).toEqual([])
+      }
+    })
+
+    it('keep it where a worker has written it since the look', async () => {
+      await insert("(1, NULL, 1.50, 'A')")
+      const dataset = rowsOf(HASH)
+      await fill(dataset, sides, LANE)
+      await redis('HSET', 'sub:1', 'plan', 'stale')
+      const { findings } = await look(dataset, sides, LANE)
+      expect(await dataset.write(sides.wire, findings, false)).toMatchObject({ fields: 0, superseded: 0 })
+      await redis('HSET', 'sub:1', 'plan', 'newest')
+      expect(await dataset.write(sides.wire, findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await redis('HGET', 'sub:1', 'plan')).toBe('newest')
+    })
+
+    it('never lose the key: its last field stays', async () => {
+      await insert("(1, NULL, 1.50, 'A')")
+      const dataset = rowsOf(FIELDS)
+      await redis('HSET', 'sub:1', 'p', 'stale', 'n', '1.50')
+      const { findings } = await look(dataset, sides, LANE)
+      await redis('HDEL', 'sub:1', 'n')
+      expect(await dataset.write(sides.wire, findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await hash('sub:1')).toEqual({ p: 'stale' })
+      // What is missing comes first, so that the rest may go.
+      expect(await fill(dataset, sides, LANE)).toMatchObject({ fields: 2, superseded: 0 })
+      expect(await hash('sub:1')).toEqual({ n: '1.50' })
+      // A row that has nothing to hold wants nothing.
+      await database.query('UPDATE plans SET left_over = NULL')
+      expect(await look(dataset, sides, LANE)).toMatchObject({ findings: [], leftOut: new Map([['rows.x', 1]]) })
+      expect(await hash('sub:1')).toEqual({ n: '1.50' })
+    })
+  })
+
   describe('beside a live worker', () => {
     beforeEach(() => insert("(1, 'free', 1.50, 'A')"))
 
