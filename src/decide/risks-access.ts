@@ -1,7 +1,7 @@
 /** Findings about who may come in, and who may empty everything. */
 
 import type { Risk } from '../model.js'
-import { keysAtStake, type RiskFacts, type ServerState } from './risks-facts.js'
+import { isAtStake, type RiskFacts, type ServerState } from './risks-facts.js'
 import { sayNames } from './risks-words.js'
 
 export function* accessRisks({ server, stake, access }: RiskFacts): Generator<Risk> {
@@ -13,7 +13,7 @@ export function* accessRisks({ server, stake, access }: RiskFacts): Generator<Ri
     const who = users.length === 1 ? `the only user, ${flushers[0]}` : `every user (${sayNames(flushers)})`
     yield {
       code: 'flush_open',
-      severity: keysAtStake(stake) > 0 ? 'risk' : 'note',
+      severity: isAtStake(stake) ? 'risk' : 'note',
       message: `FLUSHALL and FLUSHDB are open to ${flushers.length === users.length ? who : 'anybody, as the user default'}.`,
       mend: `${flushers.length === 1 ? `ACL SETUSER ${flushers[0]}` : 'for each that need not: ACL SETUSER <user>'} -flushall -flushdb, then ${toKeep(server)}`,
     }

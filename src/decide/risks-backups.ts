@@ -1,13 +1,13 @@
 /** Findings about backups: whether there are any, how old, and whether one was ever proved. */
 
 import type { Risk } from '../model.js'
-import { type BackupFacts, keysAtStake, type RiskFacts } from './risks-facts.js'
+import { type BackupFacts, isAtStake, type RiskFacts } from './risks-facts.js'
 import { saySpan, sayStake } from './risks-words.js'
 
 const DAY = 86_400_000
 
 export function* backupRisks({ at, stake, backups, host }: RiskFacts): Generator<Risk> {
-  if (!backups || keysAtStake(stake) === 0) return
+  if (!backups || !isAtStake(stake)) return
   const { dir, scheduled, newest, due, failed } = backups
   if (newest === undefined) {
     yield {
@@ -25,10 +25,11 @@ export function* backupRisks({ at, stake, backups, host }: RiskFacts): Generator
     }
   }
   if (!scheduled) {
+    const isWanted = stake.backup > 0 || (stake.absent ?? []).length > 0
     const isFresh = newest !== undefined && at - newest < DAY
     yield {
       code: 'no_schedule',
-      severity: stake.backup > 0 && !isFresh ? 'risk' : 'note',
+      severity: isWanted && !isFresh ? 'risk' : 'note',
       message: 'No backups are scheduled: the configuration has no backup.schedule.',
       mend: 'backup: { schedule: "0 2 * * *" }, and rekindle watch',
     }

@@ -1,12 +1,14 @@
 /** What the findings of the doctor are drawn from: plain data. What could not be read is undefined, and no finding comes of it. */
 
-/** The keys that would not come back by themselves, of the classes present. */
+/** The keys that would not come back by themselves. */
 export interface KeysAtStake {
-  /** Those that only a backup brings back, and those of no class: unknown is not safe. */
+  /** Those that only a backup brings back, and those of no class: unknown is not safe. Of the classes present. */
   readonly backup: number
   readonly unclassified: number
   /** Whether some of either have a time to live, so that `volatile-*` may evict them. */
   readonly expiring: boolean
+  /** Patterns that the configuration says only a backup brings back, but of which there is no key at the moment: one may come. */
+  readonly absent?: readonly string[]
 }
 
 /** What INFO and CONFIG GET tell, reduced to what findings need. Sizes in bytes, times in epoch ms. */
@@ -14,7 +16,11 @@ export interface ServerState {
   readonly runId: string | undefined
   readonly role: 'master' | 'replica' | undefined
   readonly replicas: number | undefined
+  /** In our database, and how many of them have a time to live. */
   readonly keys: number | undefined
+  readonly expires: number | undefined
+  /** In all databases: replicas take all of them. */
+  readonly allKeys: number | undefined
   readonly loading: boolean
   readonly aof: boolean | undefined
   readonly appendfsync: string | undefined
@@ -65,6 +71,7 @@ export interface ReplicaFacts {
   /** `ip:port`. */
   readonly name: string
   readonly persists: boolean | undefined
+  /** In all databases. */
   readonly keys: number | undefined
 }
 
@@ -106,15 +113,28 @@ export interface RiskFacts {
   readonly evictedSince?: number | undefined
 }
 
-/** How many keys would not come back by themselves. */
-export function keysAtStake({ backup, unclassified }: KeysAtStake): number {
-  return backup + unclassified
+/** Whether there are keys that would not come back by themselves, or the user says that there will be. */
+export function isAtStake({ backup, unclassified, absent = [] }: KeysAtStake): boolean {
+  return backup + unclassified + absent.length > 0
 }
 
 /** Whether the server writes its data to disk at all; undefined where that cannot be told. */
 export function persists({ aof, savePoints }: Pick<ServerState, 'aof' | 'savePoints'>): boolean | undefined {
   if (aof || savePoints) return true
   return aof === undefined || savePoints === undefined ? undefined : false
+}
+
+/** How many keys each database holds, and how many of them have a time to live, of INFO as {@link parseInfo} gives it. */
+export function readKeyspace(
+  info: ReadonlyMap<string, string>,
+): { readonly database: number; readonly keys: number; readonly expires: number }[] {
+  return [...info].flatMap(([name, value]) => {
+    const database = /^db(\d+)$/.exec(name)?.[1]
+    const [, keys, expires] = /^keys=(\d+),expires=(\d+)/.exec(value) ?? []
+    return database === undefined || keys === undefined
+      ? []
+      : [{ database: Number(database), keys: Number(keys), expires: Number(expires) }]
+  })
 }
 
 /** Reads INFO, as {@link parseInfo} gives it, and settings of CONFIG GET by name. `database` is the number of ours. */
@@ -132,12 +152,16 @@ export function readState(
   const told = (name: string): number | undefined => number(info.get(name))
   const used = told('used_memory')
   const role = info.get('role')
-  const keyspace = /^keys=(\d+)/.exec(info.get(`db${database}`) ?? '')?.[1]
+  const keyspace = readKeyspace(info)
+  const ours = keyspace.find((each) => each.database === database)
+  const isTold = info.size > 0
   return {
     runId: info.get('run_id'),
     role: role === 'master' ? 'master' : role === 'slave' || role === 'replica' ? 'replica' : undefined,
     replicas: told('connected_slaves'),
-    keys: info.size === 0 ? undefined : Number(keyspace ?? 0),
+    keys: isTold ? (ours?.keys ?? 0) : undefined,
+    expires: isTold ? (ours?.expires ?? 0) : undefined,
+    allKeys: isTold ? keyspace.reduce((sum, { keys }) => sum + keys, 0) : undefined,
     loading: info.get('loading') === '1',
     aof: yes(info.get('aof_enabled') ?? settings.get('appendonly')),
     appendfsync: settings.get('appendfsync'),

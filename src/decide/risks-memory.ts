@@ -1,7 +1,7 @@
 /** Findings about memory: what may be evicted, what fills up, and what a fork needs. */
 
 import type { Risk } from '../model.js'
-import { keysAtStake, persists, type RiskFacts } from './risks-facts.js'
+import { isAtStake, persists, type RiskFacts } from './risks-facts.js'
 import { sayCount, saySize, sayStake, setting } from './risks-words.js'
 
 /** Shares at which a finding comes; once it stands, it goes only below the second one. */
@@ -17,7 +17,7 @@ export function* memoryRisks(facts: RiskFacts, standing: ReadonlySet<string>): G
 
 function* evictionRisks({ server, stake, evictedSince }: RiskFacts): Generator<Risk> {
   const { policy, maxMemory } = server
-  if (policy === undefined || keysAtStake(stake) === 0) return
+  if (policy === undefined || !isAtStake(stake)) return
   const all = policy.startsWith('allkeys-')
   const some = policy.startsWith('volatile-') && stake.expiring
   if (!all && !some) return
@@ -44,7 +44,7 @@ function* spaceRisks({ server, stake, host }: RiskFacts, standing: ReadonlySet<s
     share >= (standing.has(code) ? goes : comes)
   if (maxMemory && usedMemory !== undefined) {
     // A cache that evicts is full by design.
-    const isCache = policy !== undefined && policy !== 'noeviction' && keysAtStake(stake) === 0
+    const isCache = policy !== undefined && policy !== 'noeviction' && !isAtStake(stake)
     if (isCache || !isOver(usedMemory / maxMemory, 'maxmemory_near', NEAR)) return
     const then = policy?.startsWith('allkeys-') ? 'evicts keys' : 'refuses writes'
     yield {
@@ -67,7 +67,7 @@ function* spaceRisks({ server, stake, host }: RiskFacts, standing: ReadonlySet<s
 
 /** Snapshots, rewrites, first syncs of replicas and backups fork; a pure cache that does none of these needs no room for it. */
 function* forkRisks({ server, stake, host }: RiskFacts): Generator<Risk> {
-  const forks = persists(server) !== false || keysAtStake(stake) > 0 || (server.replicas ?? 0) > 0
+  const forks = persists(server) !== false || isAtStake(stake) || (server.replicas ?? 0) > 0
   if (!host || !forks) return
   const { overcommit, available, limit } = host
   const { rss } = server

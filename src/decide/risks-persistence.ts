@@ -1,14 +1,14 @@
 /** Findings about what the server writes to its disk. */
 
 import type { Risk } from '../model.js'
-import { keysAtStake, type RiskFacts, type ServerState } from './risks-facts.js'
+import { isAtStake, type RiskFacts, type ServerState } from './risks-facts.js'
 import { saySize, saySpan, sayStake, setting } from './risks-words.js'
 
 const LOOK = "look at the server's log and at the disk of its dir"
 
 /** What stands between the keys at stake and a crash, and what keeps Redis from writing at all. */
 export function* persistenceRisks({ server, stake }: RiskFacts): Generator<Risk> {
-  if (keysAtStake(stake) > 0) {
+  if (isAtStake(stake)) {
     yield* aofOff(server, sayStake(stake))
     yield* aofSync(server)
     if (server.savePoints && server.stopsWrites === false) {
@@ -20,7 +20,7 @@ export function* persistenceRisks({ server, stake }: RiskFacts): Generator<Risk>
       }
     }
   }
-  yield* snapshotFailed(server, keysAtStake(stake) > 0)
+  yield* snapshotFailed(server, isAtStake(stake))
   if (server.aof) {
     yield* aofFailed(server)
     yield* aofRewrite(server)

@@ -1,7 +1,7 @@
 /** Findings about replicas, and about a data directory that ends with its container. */
 
 import type { Risk } from '../model.js'
-import { keysAtStake, persists, type RiskFacts } from './risks-facts.js'
+import { isAtStake, persists, type RiskFacts } from './risks-facts.js'
 import { sayNames, setting } from './risks-words.js'
 
 /** File systems that are gone with their container or machine. */
@@ -17,7 +17,7 @@ export function* replicaRisks({ server, stake, replicas = [] }: RiskFacts): Gene
     }
     return
   }
-  const matters = keysAtStake(stake) > 0
+  const matters = isAtStake(stake)
   if (server.replicas === 0 && matters) {
     yield {
       code: 'no_replica',
@@ -37,7 +37,7 @@ export function* replicaRisks({ server, stake, replicas = [] }: RiskFacts): Gene
     }
   }
   const full = replicas.filter(({ keys = 0 }) => keys > 0)
-  if (server.keys === 0 && full.length > 0) {
+  if (server.allKeys === 0 && full.length > 0) {
     yield {
       code: 'empty_master',
       severity: 'risk',
@@ -58,7 +58,7 @@ export function* replicaRisks({ server, stake, replicas = [] }: RiskFacts): Gene
 
 export function* directoryRisks({ server, stake, host }: RiskFacts): Generator<Risk> {
   const mount = host?.mount
-  if (!mount || !FLEETING.test(mount.type) || keysAtStake(stake) === 0) return
+  if (!mount || !FLEETING.test(mount.type) || !isAtStake(stake)) return
   const dir = server.dir ?? 'its data directory'
   yield {
     code: 'dir_not_lasting',

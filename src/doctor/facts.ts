@@ -1,5 +1,5 @@
 import { parseInfo } from '../decide/info.js'
-import { readState, type ServerState } from '../decide/risks-facts.js'
+import { readKeyspace, readState, type ServerState } from '../decide/risks-facts.js'
 import { encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 
 /** Something that could not be looked at: never taken for fine. */
@@ -76,10 +76,5 @@ export function allowed(
 
 /** Databases other than ours that hold keys, by number. */
 export function otherDatabases(info: ReadonlyMap<string, string>, ours: number): { database: number; keys: number }[] {
-  return [...info].flatMap(([name, value]) => {
-    const database = /^db(\d+)$/.exec(name)?.[1]
-    const keys = /^keys=(\d+)/.exec(value)?.[1]
-    if (database === undefined || keys === undefined || Number(database) === ours) return []
-    return [{ database: Number(database), keys: Number(keys) }]
-  })
+  return readKeyspace(info).flatMap(({ database, keys }) => (database === ours ? [] : [{ database, keys }]))
 }

@@ -41,7 +41,7 @@ async function askReplica(name: string, url: string): Promise<ReplicaFacts> {
   })
   try {
     const { state } = await Promise.race([connecting.then(readServer), late])
-    return { name, persists: persists(state), keys: state.keys }
+    return { name, persists: persists(state), keys: state.allKeys }
   } finally {
     clearTimeout(timer)
     close()

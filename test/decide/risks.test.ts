@@ -160,7 +160,8 @@ const CASES: [string, Story, string[]][] = [
     { server: NO_DISK, replicas: [{ name: 'r:1', persists: false, keys: 1 }] },
     ['aof_off', 'no_save_points', 'master_could_wipe', 'replica_volatile'],
   ],
-  ['an empty master', { server: { keys: 0 }, stake: CACHE }, ['empty_master']],
+  ['an empty master', { server: { keys: 0, allKeys: 0 }, stake: CACHE }, ['empty_master']],
+  ['a master whose keys are in another database', { server: { keys: 0 }, stake: CACHE }, []],
   ['no backup', { backups: { ...BACKUPS, newest: undefined, oldest: undefined, proved: undefined } }, ['no_backup']],
   ['the newest backup is too old', { backups: { ...BACKUPS, newest: NOW - 2 * DAY } }, ['backup_old']],
   [
@@ -263,6 +264,27 @@ describe('risksOf', () => {
   })
 })
 
+describe('a class that only a backup brings back, of which there is no key at the moment', () => {
+  const stake: KeysAtStake = { ...CACHE, absent: ['sub:user:*', 'jwt:*'] }
+
+  it('is at stake all the same, without a count', () => {
+    expect(codes({ stake, server: NO_DISK })).toEqual(codes({ server: NO_DISK }))
+    expect(codes({ stake, backups: { ...BACKUPS, scheduled: false, newest: undefined } })).toEqual([
+      'no_backup',
+      'no_schedule',
+    ])
+    expect(risksOf({ at: NOW, stake, server: { ...SOUND, aof: false, savePoints: '' } })[0]?.message).toBe(
+      'The append-only file is off: a crash loses the keys of class backup to come (sub:user:*, jwt:*; there are none now).',
+    )
+  })
+
+  it('does not change what is said of those that are there', () => {
+    const server = { ...SOUND, aof: false, savePoints: '' }
+    const [both] = risksOf({ at: NOW, stake: { ...PRECIOUS, absent: ['jwt:*'] }, server })
+    expect(both).toEqual(risksOf({ at: NOW, stake: PRECIOUS, server })[0])
+  })
+})
+
 describe('readState', () => {
   it('reads settings as CONFIG GET says them', () => {
     const settings = new Map([
@@ -277,6 +299,7 @@ describe('readState', () => {
       rewritePercentage: 0,
       protectedMode: false,
       keys: undefined,
+      allKeys: undefined,
       maxMemory: undefined,
     })
   })
@@ -285,7 +308,7 @@ describe('readState', () => {
     const info = parseInfo(
       'db0:keys=3,expires=0\ndb2:keys=5,expires=1\nused_memory:100\nmem_not_counted_for_evict:30\n',
     )
-    expect(readState(info, new Map(), 2)).toMatchObject({ keys: 5, usedMemory: 70 })
-    expect(readState(info, new Map(), 1)).toMatchObject({ keys: 0 })
+    expect(readState(info, new Map(), 2)).toMatchObject({ keys: 5, expires: 1, allKeys: 8, usedMemory: 70 })
+    expect(readState(info, new Map(), 1)).toMatchObject({ keys: 0, expires: 0, allKeys: 8 })
   })
 })

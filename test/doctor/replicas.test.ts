@@ -45,6 +45,12 @@ describeOwnServers('replicas', () => {
     await master.cli('SET', 'sub:user:1', 1)
   })
 
+  it('hold what their master holds, though its database of redis.url is empty', async () => {
+    await until(async () => (await replica.cli('DBSIZE')) !== 0)
+    const found = await codesOf(master.url.replace(/\/0$/, '/3'))
+    expect(found.filter(isReplication)).not.toContain('empty_master')
+  })
+
   it('that do not answer could not be checked', async () => {
     replica.pause()
     const { risks, unchecked } = await examined(master.url)
