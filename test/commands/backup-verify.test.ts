@@ -1,5 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { beforeAll, beforeEach, expect, it } from 'vitest'
+import { startRedis } from '../../lab/redis.js'
+import { takeAofBackup } from '../../src/backup/aof.js'
 import { type Backup, readBackup } from '../../src/backup/shelf.js'
 import { takeBackup } from '../../src/backup/take.js'
 import { makeFolder } from '../recover/folders.js'
@@ -66,6 +68,32 @@ describeOwnServers('rekindle backup verify', () => {
     expect(stdout).toContain(`${second.path} is BAD.`)
     expect(stdout).toContain(`${first.path} is proved`)
     expect(await proofOf(second)).toMatchObject({ ok: false })
+  })
+
+  it('proves the newest of each kind of this Redis', async () => {
+    const logged = await startRedis({ args: ['--appendonly', 'yes'] })
+    try {
+      const settings = { layout: 'sortedset' as const, more: { backup: { dir: folder } } }
+      const its = testConfig(logged.url, database.url, settings)
+      const { backup: old } = await takeBackup({ config: its, signal })
+      const { backup: snapshot } = await takeBackup({ config: its, signal })
+      const { backup: log } = await takeAofBackup({ config: its, signal })
+      expect(await verify()).toMatchObject({ status: 0, stdout: expect.stringContaining(second.path) })
+      env['REDIS_URL'] = logged.url
+      const { status, stdout } = await verify()
+      expect(status).toBe(0)
+      expect(stdout.match(/is proved/g)).toHaveLength(2)
+      expect(await proofOf(snapshot)).toMatchObject({ ok: true })
+      expect(await proofOf(log)).toMatchObject({ ok: true })
+      expect(await proofOf(old)).toBeNull()
+      env['REDIS_URL'] = 'redis://127.0.0.1:1/0'
+      expect(await verify()).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('no backup of 127.0.0.1:1, only'),
+      })
+    } finally {
+      await logged.stop()
+    }
   })
 
   it('says that PostgreSQL is away, and proves the rest', async () => {
