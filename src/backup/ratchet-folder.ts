@@ -49,6 +49,12 @@ export async function findDataFolder(ask: Ask): Promise<DataFolder> {
   }
 }
 
+/** Whether Redis writes an append-only file now; undefined where it does not tell. */
+export async function isAppendOnly(ask: Ask): Promise<boolean | undefined> {
+  const enabled = parseInfo(String(await ask('INFO', 'persistence').catch(() => ''))).get('aof_enabled')
+  return enabled === undefined ? undefined : enabled === '1'
+}
+
 async function settings(ask: Ask, ...names: string[]): Promise<(string | undefined)[]> {
   const replies = await Promise.all(names.map((name) => ask('CONFIG', 'GET', name).catch(refused)))
   return replies.map((reply) => (Array.isArray(reply) && reply.length === 2 ? String(reply[1]) : undefined))

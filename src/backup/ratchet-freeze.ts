@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { link, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Aof, readAofFiles } from '../recover/aof-files.js'
+import { type Aof, type AofFile, readAofFiles } from '../recover/aof-files.js'
 import { writeWhole } from './files.js'
 import type { DataFolder } from './ratchet-folder.js'
 import {
-  type Freeze,
+  type FlushNote,
   type FreezeNote,
   freezeName,
   KEPT,
@@ -14,21 +13,24 @@ import {
   NOTE,
   readFreeze,
   readKept,
-  sweepKept,
-  UNFINISHED,
 } from './ratchet-kept.js'
+import { sweepUnfinished, unfinishedName } from './ratchet-unfinished.js'
 
 /** What was linked aside: its folder, and its size, which costs no space until Redis replaces the files. */
 export interface Frozen {
   readonly what: 'rdb' | 'aof'
   readonly path: string
   readonly bytes: number
+  /** False where it lay there already. */
+  readonly isNew: boolean
 }
 
 /** When Redis was flushed, in epoch ms, and what told us so. */
 export interface Moment {
   readonly at: number
   readonly why: string
+  /** True if no database holds anything any more. */
+  readonly isAll?: boolean
 }
 
 /** Freezes that are kept at most, and for how long, in ms. */
@@ -41,8 +43,8 @@ const ATTEMPTS = 20
 const PAUSE = 2
 
 /**
- * Links every part of the append-only file aside. Undefined if there is none, or if these very files are in the newest freeze
- * already: they go on growing there. Rejects with the error of the file system.
+ * Links every part of the append-only file aside, unless these very files are in the newest freeze already: they go on growing there,
+ * and only their size is noted. Undefined if there is none. Rejects with the error of the file system.
  */
 export async function freezeAof(folder: DataFolder, moment: Moment): Promise<Frozen | undefined> {
   for (let attempt = 1; ; attempt++) {
@@ -50,8 +52,10 @@ export async function freezeAof(folder: DataFolder, moment: Moment): Promise<Fro
       const aof = await readAofFiles(folder.aof)
       if (!aof) return undefined
       const inodes = aof.files.map(({ inode }) => inode)
-      if (await addToNewest(folder, inodes, moment)) return undefined
-      return await make(folder, moment, { kind: 'aof', inodes }, (path) => linkAof(aof, folder, path))
+      const flush = { ...noteOf(moment), ...lastOf(aof.files) }
+      const known = await addToNewest(folder, inodes, flush)
+      if (known) return { ...known, bytes: sizeOf(aof.files) }
+      return await make(folder, flush, { kind: 'aof', inodes }, (path) => linkAof(aof, folder, path))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error
     }
@@ -60,23 +64,29 @@ export async function freezeAof(folder: DataFolder, moment: Moment): Promise<Fro
 }
 
 /**
- * Keeps a dump.rdb for longer than the next ones need to take its place. Undefined if it is in the newest freeze already, or if this
+ * Keeps a dump.rdb for longer than the next ones need to take its place, unless it is in the newest freeze already. Undefined if this
  * is a later word of the same flush: a snapshot that was taken in between holds only what came after it.
  */
 export async function freezeDump(folder: DataFolder, dump: KeptDump, moment: Moment): Promise<Frozen | undefined> {
   const [newest] = (await readKept(folder.dir)).freezes
-  if (newest?.note.kind === 'rdb' && Math.abs(moment.at - newest.at) < SAME) return undefined
-  if (await addToNewest(folder, [dump.inode], moment)) return undefined
-  return make(folder, moment, { kind: 'rdb', inodes: [dump.inode] }, async (path) => {
+  const isKept = newest?.note.kind === 'rdb' && !newest.note.foreign
+  if (isKept && Math.abs(moment.at - newest.at) < SAME) return undefined
+  const flush = noteOf(moment)
+  const known = await addToNewest(folder, [dump.inode], flush)
+  if (known) return { ...known, bytes: dump.bytes }
+  return make(folder, flush, { kind: 'rdb', inodes: [dump.inode] }, async (path) => {
     await link(dump.path, join(path, folder.dump))
     return dump.bytes
   })
 }
 
-/** Says of a freeze that it was another database that was flushed, so that it takes no place from others. */
-export async function markForeign({ path }: Frozen): Promise<void> {
+/** Says of a moment that it was another database that was flushed: what is kept of such alone takes no place from others. */
+export async function markForeign({ path }: Frozen, moment: Moment): Promise<void> {
   const freeze = await readFreeze(path)
-  if (freeze) await writeWhole(join(path, NOTE), JSON.stringify({ ...freeze.note, foreign: true }))
+  if (!freeze) return
+  const { at } = noteOf(moment)
+  const flushes = freeze.note.flushes.map((flush) => (flush.at === at ? { ...flush, foreign: true } : flush))
+  await writeNote(path, { ...freeze.note, flushes, foreign: flushes.every(({ foreign }) => foreign) })
 }
 
 /** Removes freezes that are too many or too old, and what an undo has left behind that was killed. */
@@ -87,33 +97,51 @@ export async function pruneFreezes(folder: DataFolder): Promise<void> {
   const old = freezes.filter(({ at }) => at < Date.now() - AGE)
   const outdated = new Set([...ours, ...foreign, ...old])
   await Promise.all([...outdated].map(({ path }) => rm(path, { recursive: true, force: true })))
-  await sweepKept(folder.dir)
+  await sweepUnfinished(join(folder.dir, KEPT))
 }
 
-async function addToNewest(folder: DataFolder, inodes: readonly number[], { at, why }: Moment): Promise<boolean> {
+async function addToNewest(
+  folder: DataFolder,
+  inodes: readonly number[],
+  flush: FlushNote,
+): Promise<Omit<Frozen, 'bytes'> | undefined> {
   const [newest] = (await readKept(folder.dir)).freezes
-  if (!newest || !inodes.every((inode) => newest.note.inodes.includes(inode))) return false
-  await writeNote(newest, { at, why })
-  return true
+  if (!newest || !inodes.every((inode) => newest.note.inodes.includes(inode))) return undefined
+  const { path, note } = newest
+  await writeNote(path, { ...note, flushes: [...note.flushes, flush].slice(-100), foreign: false })
+  return { what: note.kind, path, isNew: false }
 }
 
-async function writeNote({ path, note }: Freeze, { at, why }: Moment): Promise<void> {
-  const flushes = [...note.flushes, { at: new Date(at).toISOString(), why }].slice(-100)
-  await writeWhole(join(path, NOTE), JSON.stringify({ ...note, flushes, foreign: false }))
+function writeNote(path: string, note: FreezeNote): Promise<void> {
+  return writeWhole(join(path, NOTE), JSON.stringify(note))
+}
+
+function noteOf({ at, why }: Moment): FlushNote {
+  return { at: new Date(at).toISOString(), why }
+}
+
+/** The part that goes on growing. */
+function lastOf(files: readonly AofFile[]): Pick<FlushNote, 'last'> {
+  const last = files.at(-1)
+  return last ? { last: { inode: last.inode, bytes: last.bytes } } : {}
+}
+
+function sizeOf(files: readonly AofFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 async function make(
   { dir, aof, dump, runId }: DataFolder,
-  { at, why }: Moment,
+  flush: FlushNote,
   { kind, inodes }: Pick<FreezeNote, 'kind' | 'inodes'>,
   fill: (path: string) => Promise<number>,
 ): Promise<Frozen> {
   const home = join(dir, KEPT)
-  const unfinished = join(home, `${UNFINISHED}${randomBytes(6).toString('hex')}`)
+  const unfinished = join(home, await unfinishedName())
   const note: FreezeNote = {
     version: 1,
     kind,
-    flushes: [{ at: new Date(at).toISOString(), why }],
+    flushes: [flush],
     foreign: false,
     run_id: runId ?? null,
     inodes,
@@ -124,9 +152,9 @@ async function make(
     await mkdir(unfinished, { recursive: true, mode: 0o700 })
     const bytes = await fill(unfinished)
     await writeFile(join(unfinished, NOTE), JSON.stringify(note), { mode: 0o600 })
-    const path = join(home, freezeName(at))
+    const path = join(home, freezeName(Date.parse(flush.at)))
     await rename(unfinished, path)
-    return { what: kind, path, bytes }
+    return { what: kind, path, bytes, isNew: true }
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true })
     throw error
@@ -145,5 +173,5 @@ async function linkAof({ files, manifest }: Aof, { aof }: DataFolder, path: stri
     }),
   )
   if (manifest !== undefined) await writeFile(join(home, `${aof.name}.manifest`), manifest, { mode: 0o600 })
-  return files.reduce((sum, { bytes }) => sum + bytes, 0)
+  return sizeOf(files)
 }

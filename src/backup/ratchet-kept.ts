@@ -1,14 +1,10 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { AofPlace } from '../recover/aof-files.js'
 
 /** The folder inside the data directory of Redis, thus on its file system, into which files are linked. */
 export const KEPT = 'rekindle-kept'
-/** What is still being made, here, begins so. */
-export const UNFINISHED = '.new-'
-/** Nothing takes as long as this, in ms. */
-const LONGEST = 24 * 3_600_000
 
 /** A dump.rdb that holds keys, linked aside. */
 export interface KeptDump {
@@ -19,13 +15,23 @@ export interface KeptDump {
   readonly bytes: number
 }
 
+/** A flush that was heard of. */
+export interface FlushNote {
+  readonly at: string
+  readonly why: string
+  /** True where the marks of Rekindle outlived it: it was another database that was flushed. */
+  readonly foreign?: boolean | undefined
+  /** The last part of the append-only file, which goes on growing, and its size then: the flush stands before that. */
+  readonly last?: { readonly inode: number; readonly bytes: number } | undefined
+}
+
 /** What is known of the files that were linked aside at a flush. */
 export interface FreezeNote {
   readonly version: 1
   readonly kind: 'aof' | 'rdb'
   /** The flushes that these files help against: more than one where they were still the same files at the next. */
-  readonly flushes: readonly { readonly at: string; readonly why: string }[]
-  /** True where the marks of Rekindle outlived it: it was another database that was flushed. */
+  readonly flushes: readonly FlushNote[]
+  /** True if all of them were of another database. */
   readonly foreign: boolean
   readonly run_id: string | null
   /** Which files they are on the disk. */
@@ -48,7 +54,16 @@ export const NOTE = 'note.json'
 const note: z.ZodType<FreezeNote> = z.object({
   version: z.literal(1),
   kind: z.enum(['aof', 'rdb']),
-  flushes: z.array(z.object({ at: z.iso.datetime(), why: z.string() })).min(1),
+  flushes: z
+    .array(
+      z.object({
+        at: z.iso.datetime(),
+        why: z.string(),
+        foreign: z.boolean().optional(),
+        last: z.object({ inode: z.number(), bytes: z.number() }).optional(),
+      }),
+    )
+    .min(1),
   foreign: z.boolean(),
   run_id: z.string().nullable(),
   inodes: z.array(z.number()),
@@ -83,19 +98,6 @@ export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freeze
   const newestFirst = <T extends { at: number }>(found: (T | undefined)[]): T[] =>
     found.filter((each) => each !== undefined).sort((a, b) => b.at - a.at)
   return { dumps: newestFirst(await Promise.all(dumps)), freezes: newestFirst(await Promise.all(freezes)) }
-}
-
-/** Removes what was never finished, but for what is still being made. */
-export async function sweepKept(dir: string): Promise<void> {
-  const home = join(dir, KEPT)
-  const names = (await readdir(home)).filter((name) => name.startsWith(UNFINISHED))
-  await Promise.all(
-    names.map(async (name) => {
-      const path = join(home, name)
-      const { ctimeMs } = await stat(path).catch(() => ({ ctimeMs: Date.now() }))
-      if (ctimeMs < Date.now() - LONGEST) await rm(path, { recursive: true, force: true })
-    }),
-  )
 }
 
 async function readDump(path: string): Promise<KeptDump | undefined> {

@@ -1,15 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { type FSWatcher, watch } from 'node:fs'
 import { chmod, link, lstat, mkdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Trouble } from '../errors.js'
 import { EPOCH } from '../redis/marks.js'
-import { type Ask, type DataFolder, findDataFolder } from './ratchet-folder.js'
+import { type Ask, type DataFolder, findDataFolder, isAppendOnly } from './ratchet-folder.js'
 import { type Frozen, freezeAof, freezeDump, type Moment, markForeign, pruneFreezes } from './ratchet-freeze.js'
-import { dumpName, KEPT, type KeptDump, readKept, UNFINISHED } from './ratchet-kept.js'
+import { dumpName, KEPT, type KeptDump, readKept } from './ratchet-kept.js'
 import { holdsKeys } from './ratchet-peek.js'
 import { endForgottenPause, withoutRewrites } from './ratchet-rewrites.js'
 import { isSymbolicLink, linkTrouble, noRoom } from './ratchet-trouble.js'
+import { unfinishedName } from './ratchet-unfinished.js'
 
 /** Keeps the files of Redis from being lost with its data. */
 export interface Ratchet {
@@ -85,18 +85,29 @@ class OpenRatchet implements Ratchet {
   }
 
   private freezeAt(folder: DataFolder, moment: Moment): Promise<void> {
+    // The mark dies with our data, and a flush of another database looks the same from afar. Asked at once: a heal writes it anew.
+    const stands = this.options.ask('EXISTS', EPOCH).catch(() => 0)
     const freeze = async (): Promise<void> => {
-      const frozen = folder.appendOnly
-        ? await withoutRewrites(this.options.ask, folder.dir, () => freezeAof(folder, moment))
-        : await freezeNewestDump(folder, moment)
+      const frozen = await this.freezeFiles(folder, moment)
       if (!frozen) return
-      this.options.onKept(frozen)
-      // The mark dies with our data, and a flush of another database looks the same from afar.
-      if ((await this.options.ask('EXISTS', EPOCH)) === 1) await markForeign(frozen)
-      await pruneFreezes(folder)
+      if (frozen.isNew) this.options.onKept(frozen)
+      if (!moment.isAll && (await stands) === 1) await markForeign(frozen, moment)
+      if (frozen.isNew) await pruneFreezes(folder)
     }
     this.freezing = this.freezing.then(() => this.attempt(freeze, folder.dir))
     return this.freezing
+  }
+
+  /** Somebody may have switched the append-only file on or off since we looked. Where it was on there is no time to ask first. */
+  private async freezeFiles(folder: DataFolder, moment: Moment): Promise<Frozen | undefined> {
+    const { ask } = this.options
+    const asked = isAppendOnly(ask)
+    const isOn = folder.appendOnly || (await asked)
+    const frozen = isOn ? await withoutRewrites(ask, folder.dir, () => freezeAof(folder, moment)) : undefined
+    const isOff = (await asked) === false
+    if (frozen && !isOff) return frozen
+    if (frozen?.isNew) await rm(frozen.path, { recursive: true, force: true })
+    return freezeNewestDump(folder, moment)
   }
 
   private look(): void {
@@ -160,18 +171,18 @@ class OpenRatchet implements Ratchet {
 
   private async linkDump(folder: DataFolder, path: string): Promise<void> {
     const home = join(folder.dir, KEPT)
-    const unfinished = join(home, `${UNFINISHED}${randomBytes(6).toString('hex')}`)
+    const unfinished = join(home, await unfinishedName())
     try {
       await mkdir(home, { recursive: true, mode: 0o700 })
       await link(path, unfinished)
       const { mtimeMs, ino, size } = await stat(unfinished)
       if (!(await holdsKeys(unfinished))) {
         // That is what a FLUSHALL leaves; it may have been before our time.
-        return await this.freezeAt(folder, { at: mtimeMs, why: `an empty ${folder.dump}` })
+        return await this.freezeAt(folder, { at: mtimeMs, why: `an empty ${folder.dump}`, isAll: true })
       }
       const kept = join(home, dumpName(mtimeMs, ino))
       await rename(unfinished, kept)
-      this.options.onKept({ what: 'rdb', path: kept, bytes: size })
+      this.options.onKept({ what: 'rdb', path: kept, bytes: size, isNew: true })
       await pruneDumps(folder)
     } catch (error) {
       // It was replaced before it could be linked: there is another event for that.

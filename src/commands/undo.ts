@@ -5,7 +5,8 @@ import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { Trouble } from '../errors.js'
-import { type Undone, undoFlush } from '../recover/undo.js'
+import type { RestoredRules } from '../recover/series-rules.js'
+import { FROM_BACKUP, type Undone, undoFlush } from '../recover/undo.js'
 import { ask } from '../redis/wire.js'
 import type { Answer } from './answer.js'
 import { type Add, timeoutOption } from './command.js'
@@ -69,6 +70,7 @@ async function bringBack({ config, patience, progress }: Session, call: UndoCall
       replace,
       dryRun,
       flush,
+      guess: flush !== undefined,
       signal: patience.signal,
       onProgress: (act, share) => {
         patience.progressed()
@@ -82,16 +84,16 @@ async function bringBack({ config, patience, progress }: Session, call: UndoCall
 }
 
 /** Says which backup there is instead. */
-async function withNewestBackup({ code, message, passing }: Trouble, { backup }: Config): Promise<Trouble> {
+async function withNewestBackup({ code, message, hint, passing }: Trouble, { backup }: Config): Promise<Trouble> {
   const newest = newestGood(await readShelf(backup.dir).catch(() => []))
-  const hint = newest
+  const told = newest
     ? `rekindle recover brings keys back from a backup; the newest is of ${newest.manifest.taken_at}: ${newest.path}`
     : `rekindle recover brings keys back from a backup, but there is none in ${backup.dir}`
-  return new Trouble(code, message, hint, passing)
+  return new Trouble(code, message, hint.replace(FROM_BACKUP, told), passing)
 }
 
 function answer(undone: Undone, call: UndoCall, took: number): Answer {
-  const { moment, flush, flushes, copied, leftToPostgres, leftToThemselves, troubles } = undone
+  const { moment, flush, flushes, copied, rules, leftToPostgres, leftToThemselves, troubles } = undone
   const { source, flushedAt } = moment
   return {
     lines: [...sayMoment(undone), ...sayKeys(undone, call, took), ...sayMore(undone, call)],
@@ -102,10 +104,13 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
       taken_at: source.kind === 'rdb' ? sayTime(source.takenAt) : null,
       flush,
       flushes,
+      is_guess: source.kind === 'rdb' && !source.isSure,
       copied: copied.copied,
       kept: copied.kept,
       expired: copied.expired,
       failed: copied.failed,
+      rules: rules.restored,
+      rules_failed: rules.failed,
       left_to_heal: leftToPostgres,
       left_to_themselves: leftToThemselves,
       ...(call.dryRun && { names: copied.names.map(sayKey), names_complete: copied.names.length === copied.copied }),
@@ -122,6 +127,8 @@ function sayMoment({ moment: { source, flushedAt }, flush }: Undone): string[] {
   const when = flushedAt === undefined ? '' : ` (${sayTime(flushedAt)})`
   if (source.kind === 'aof') return [`The append-only file holds all that was written before ${which}${when}.`]
   const taken = sayTime(source.takenAt)
+  if (!source.isSure)
+    return [`The newest snapshot is of ${taken}. That this database was flushed since then is a guess: nothing tells.`]
   if (flushedAt === undefined)
     return [`The newest snapshot is of ${taken}: what was written between that and the flush is lost.`]
   const age = sayAge(flushedAt - source.takenAt)
@@ -144,13 +151,24 @@ function sayKeys({ copied, leftToPostgres, leftToThemselves }: Undone, call: Und
   return [`${[done, ...others].join('; ')}${listed.length > 0 ? ':' : '.'}`, ...listed, ...more]
 }
 
-function sayMore({ copied, flush, flushes, troubles }: Undone, { replace }: UndoCall): string[] {
+function sayMore({ copied, rules, flush, flushes, troubles }: Undone, { replace, dryRun }: UndoCall): string[] {
   const earlier = flushes - flush
   const traces = earlier === 1 ? 'one earlier flush' : `${number(earlier)} earlier flushes`
   return [
     ...(copied.kept > 0 && !replace ? ['What was kept is as Redis has it; --replace writes over it.'] : []),
+    ...sayRules(rules, dryRun ?? false),
     ...troubles.map(({ message }) => `Passed over: ${message}.`),
     ...(earlier > 0 ? [`There are traces of ${traces}: --flush ${flush + 1} undoes the one before.`] : []),
+  ]
+}
+
+/** RESTORE leaves the compaction rules of time series out. */
+function sayRules({ restored, failed, failure }: RestoredRules, dryRun: boolean): string[] {
+  const made = `${dryRun ? 'Would make' : 'Made'} ${count(restored, 'compaction rule')} of time series anew`
+  const example = failure && `${sayKey(failure.source)} to ${sayKey(failure.target)} for one: ${failure.message}`
+  return [
+    ...(restored > 0 ? [`${made}: the bucket that is open counts only what comes from now on.`] : []),
+    ...(failed > 0 ? [`${count(failed, 'compaction rule')} could not be made anew, ${example}.`] : []),
   ]
 }
 

@@ -4,11 +4,18 @@ export interface Cut {
   readonly offset: number
 }
 
+/** A flush was heard of `at`, in epoch ms, when the last part of the append-only file, by its inode, was so long. */
+export interface Noticed {
+  readonly at: number
+  readonly inode: number
+  readonly bytes: number
+}
+
 /** An append-only file, with the flushes that are in it. */
 export interface AofSource {
   readonly kind: 'aof'
-  /** When its newest flush was noticed, in epoch ms. */
-  readonly flushedAt: number | undefined
+  /** When flushes were noticed, oldest first. */
+  readonly noticed: readonly Noticed[]
   readonly files: readonly {
     readonly inode: number
     /** Oldest first; `at` where the file tells times. */
@@ -50,12 +57,19 @@ export function momentsBefore<Source extends AofSource | SnapshotSource>(sources
 
 /** Newest first; `id` tells which flush it is, whatever the name of the file. */
 function momentsOf<Source extends AofSource | SnapshotSource>(source: Source): (Moment<Source> & { id?: string })[] {
-  const { flushedAt } = source
-  if (source.kind === 'rdb') return [{ source, cut: undefined, flushedAt }]
-  const moments = source.files
+  if (source.kind === 'rdb') return [{ source, cut: undefined, flushedAt: source.flushedAt }]
+  const { files, noticed } = source
+  const moments = files
     .flatMap(({ inode, flushes }, file) =>
       flushes.map(({ offset, at }) => ({ id: `${inode}:${offset}`, source, cut: { file, offset }, flushedAt: at })),
     )
     .reverse()
-  return moments.map((moment, i) => (i === 0 ? { ...moment, flushedAt: moment.flushedAt ?? flushedAt } : moment))
+  const times = new Map<string, number>()
+  for (const { at, inode, bytes } of noticed) {
+    const last = files.findIndex((file) => file.inode === inode)
+    // What was written since is younger; of the older ones, it is the newest that was heard of, and the first word of it counts.
+    const heard = moments.find(({ cut: { file, offset } }) => file < last || (file === last && offset < bytes))
+    if (heard && !times.has(heard.id)) times.set(heard.id, at)
+  }
+  return moments.map((moment) => ({ ...moment, flushedAt: moment.flushedAt ?? times.get(moment.id) }))
 }

@@ -22,7 +22,12 @@ export interface UndoSnapshot extends SnapshotSource {
   readonly path: string
   /** When it was begun, in epoch ms: what came later is not in it. */
   readonly takenAt: number
+  /** False where a flush is known of, but not whether it was of our database. */
+  readonly isSure: boolean
 }
+
+/** Whether Redis counts a flush of our database, or only some of whatever database. */
+export type Counted = 'ours' | 'some' | 'none'
 
 export type UndoSource = UndoAof | UndoSnapshot
 
@@ -37,12 +42,12 @@ type Find = (file: AofFile) => Promise<readonly Flush[]>
 
 /**
  * Finds everything that a moment before a flush of this database could be rebuilt from. The files of Redis are linked into `work` first,
- * where that can be: a rewrite takes them away at any time. `wasFlushed` says that Redis counts flushes; without it, and without a
- * trace of a flush, no snapshot is taken for one from before.
+ * where that can be: a rewrite takes them away at any time. Without a trace of a flush, and without one that Redis has `counted`, no
+ * snapshot is taken for one from before.
  */
 export async function findSources(
   folder: DataFolder,
-  options: { database: number; work: string; wasFlushed: boolean } & Reading,
+  options: { database: number; work: string; counted: Counted } & Reading,
 ): Promise<UndoSources> {
   const find = finder(options.database, options)
   const troubles: Trouble[] = []
@@ -60,23 +65,31 @@ export async function findSources(
   for (const freeze of freezes) frozen.push(...(await attempt(freeze.path, () => readFreeze(freeze, find))))
   const live = folder.appendOnly ? await attempt(folder.aof.dir, () => readLive(folder, find, options.work)) : []
   const sources = [...live, ...frozen]
-  const hasFlush = sources.some((source) => source.kind === 'rdb' || source.files.some(({ flushes }) => flushes.length))
-  const snapshots = hasFlush ? [] : await attempt(folder.dir, () => looseSnapshots(folder, options.wasFlushed))
+  const hasFlush = sources.some((source) =>
+    source.kind === 'rdb' ? source.isSure : source.files.some(({ flushes }) => flushes.length > 0),
+  )
+  const snapshots = hasFlush ? [] : await attempt(folder.dir, () => looseSnapshots(folder, options.counted))
   return { sources: [...sources, ...snapshots.flat()], troubles }
 }
 
 async function readFreeze(freeze: Freeze, find: Find): Promise<UndoSource> {
-  const { path, at, note } = freeze
-  if (note.kind === 'rdb') return readSnapshot(join(path, note.name), at)
+  const { path, note } = freeze
+  const flushes = note.flushes
+    .filter(({ foreign }) => !foreign)
+    .map(({ at, last }) => ({ at: Date.parse(at), ...last }))
+  if (note.kind === 'rdb') return readSnapshot(join(path, note.name), flushes.at(-1)?.at ?? freeze.at, !note.foreign)
   const aof = await readAofFiles(frozenPlace(freeze))
-  return withFlushes(aof?.files ?? [], note.name, at, find)
+  const noticed = flushes.flatMap(({ at, inode, bytes }) =>
+    inode !== undefined && bytes !== undefined ? [{ at, inode, bytes }] : [],
+  )
+  return withFlushes(aof?.files ?? [], note.name, noticed, find)
 }
 
 async function readLive({ aof }: DataFolder, find: Find, work: string): Promise<UndoAof> {
   for (;;) {
     try {
       const found = await readAofFiles(aof)
-      return await withFlushes(await holdOn(found, join(work, 'live')), aof.name, undefined, find)
+      return await withFlushes(await holdOn(found, join(work, 'live')), aof.name, [], find)
     } catch (error) {
       // A rewrite has just taken a file away, and the manifest names other ones now.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
@@ -106,12 +119,12 @@ async function holdOn(aof: Aof | undefined, dir: string): Promise<readonly AofFi
 async function withFlushes(
   files: readonly AofFile[],
   name: string,
-  flushedAt: number | undefined,
+  noticed: UndoAof['noticed'],
   find: Find,
 ): Promise<UndoAof> {
   const read: UndoAof['files'][number][] = []
   for (const file of files) read.push({ ...file, flushes: await find(file) })
-  return { kind: 'aof', files: read, name, flushedAt }
+  return { kind: 'aof', files: read, name, noticed }
 }
 
 function finder(database: number, reading: Reading): Find {
@@ -125,23 +138,25 @@ function finder(database: number, reading: Reading): Find {
   }
 }
 
-async function readSnapshot(path: string, flushedAt: number | undefined): Promise<UndoSnapshot> {
+async function readSnapshot(path: string, flushedAt: number | undefined, isSure: boolean): Promise<UndoSnapshot> {
   const { facts } = await readRdbHeader(path)
   const seconds = Number(facts.get('ctime') ?? Number.NaN)
   const takenAt = Number.isFinite(seconds) ? seconds * 1000 : (await stat(path)).mtimeMs
-  return { kind: 'rdb', path, takenAt, flushedAt }
+  return { kind: 'rdb', path, takenAt, flushedAt, isSure }
 }
 
 /** Snapshots that nobody put aside for a flush: the server's own, and those that were linked aside; only those that hold keys. */
-async function looseSnapshots({ dir, dump, appendOnly }: DataFolder, wasFlushed: boolean): Promise<UndoSnapshot[]> {
+async function looseSnapshots({ dir, dump, appendOnly }: DataFolder, counted: Counted): Promise<UndoSnapshot[]> {
   const own = join(dir, dump)
   const { dumps } = await readKept(dir)
   const found = await stat(own).catch(() => undefined)
   const isEmpty = found !== undefined && !(await holdsKeys(own).catch(() => false))
   // An empty one is what a FLUSHALL leaves.
-  if (!wasFlushed && !(isEmpty && !appendOnly)) return []
+  const wasEmptied = isEmpty && !appendOnly
+  if (counted === 'none' && !wasEmptied) return []
   const flushedAt = isEmpty ? found.mtimeMs : undefined
+  const isSure = wasEmptied || counted === 'ours'
   const ownOnes = found && !isEmpty && dumps.every(({ inode }) => inode !== found.ino) ? [own] : []
   const before = dumps.filter(({ at }) => at <= (flushedAt ?? at)).map(({ path }) => path)
-  return Promise.all([...ownOnes, ...before].map((path) => readSnapshot(path, flushedAt)))
+  return Promise.all([...ownOnes, ...before].map((path) => readSnapshot(path, flushedAt, isSure)))
 }

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DataFolder, findDataFolder } from '../backup/ratchet-folder.js'
-import { KEPT, UNFINISHED } from '../backup/ratchet-kept.js'
+import { KEPT } from '../backup/ratchet-kept.js'
+import { keepTouching, sweepUnfinished, unfinishedName } from '../backup/ratchet-unfinished.js'
 import { readStory, type ServerStory, withServer } from '../backup/server-story.js'
 import type { Classify } from '../decide/classes.js'
 import { globTest } from '../decide/glob.js'
@@ -12,9 +12,10 @@ import { type Moment, momentsBefore } from '../decide/undo.js'
 import { Trouble } from '../errors.js'
 import { ask } from '../redis/wire.js'
 import { type Copied, copyKeys } from './copy-keys.js'
+import { type RestoredRules, restoreRules } from './series-rules.js'
 import { startThrowaway, type ThrowawaySource } from './throwaway.js'
 import { assembleAof } from './undo-assemble.js'
-import { findSources, type UndoSource } from './undo-sources.js'
+import { type Counted, findSources, type UndoSource } from './undo-sources.js'
 
 export interface UndoOptions {
   /** Of the live Redis. */
@@ -30,6 +31,8 @@ export interface UndoOptions {
   readonly flush: number | undefined
   /** Not from a snapshot that is older, in epoch ms; undefined: from whatever there is. */
   readonly notBefore?: number
+  /** Also from a snapshot of which it is not known whether a flush of our database came after it. */
+  readonly guess?: boolean
   readonly signal: AbortSignal
   /** Told often while something gets done; `share` from 0 to 1, where that is known. */
   readonly onProgress?: (act: 'Reading' | 'Loading' | 'Copying', share: number | undefined) => void
@@ -43,6 +46,8 @@ export interface Undone {
   readonly flush: number
   readonly flushes: number
   readonly copied: Copied
+  /** Of the time series among them. */
+  readonly rules: RestoredRules
   /** Keys that were there and are left to the heal from PostgreSQL, and to those who write them. */
   readonly leftToPostgres: number
   readonly leftToThemselves: number
@@ -54,6 +59,12 @@ export interface Undone {
 const SECOND = 1_000
 /** A flush is followed back so many times at most: each takes loading everything that came before. */
 const MOMENTS = 10
+/** The folder for it elsewhere begins so. */
+const ELSEWHERE = 'rekindle-undo-'
+/** What is said where there is nothing to undo. */
+export const FROM_BACKUP = 'bring keys back from a backup: rekindle recover'
+const GUESS = `if it was, --flush 1 brings back what the newest snapshot holds, --dry-run lists it; otherwise ${FROM_BACKUP}`
+const RENAMED = `${FROM_BACKUP}. A FLUSHALL to which rename-command gave another name is not recognised in an append-only file`
 
 /**
  * Rebuilds the moment before a flush in a server of its own, and brings the keys back that nothing else can: those of the class
@@ -65,12 +76,13 @@ export async function undoFlush(options: UndoOptions): Promise<Undone> {
   const folder = await withServer(url, (wire) => findDataFolder((...args) => ask(wire, ...args)))
   const story = await readStory(url)
   const work = await makeWork(folder)
+  const done = keepTouching(work)
   try {
-    const wasFlushed = await countsFlushes(url)
+    const counted = await countFlushes(url)
     const { sources, troubles } = await findSources(folder, {
       database: story.database,
       work,
-      wasFlushed,
+      counted,
       signal,
       onProgress: () => options.onProgress?.('Reading', undefined),
     })
@@ -79,13 +91,26 @@ export async function undoFlush(options: UndoOptions): Promise<Undone> {
     const moments = momentsBefore(
       sources.filter((source) => source.kind === 'aof' || source.takenAt + SECOND > notBefore),
     )
-    if (moments.length === 0) throw troubles[0] ?? nothing('there is no trace of a flush')
-    return await undoOne(moments, troubles, story, work, options)
+    return await undoOne(choose(moments, troubles, options), troubles, story, work, options)
   } finally {
+    done()
     await rm(work, { recursive: true, force: true })
     // Only if it is empty: it may have been made by us, and then by a user other than the one of the daemon.
     await rmdir(join(folder.dir, KEPT)).catch(() => undefined)
   }
+}
+
+/** Those before a flush that surely was one of our database; if there are none, the others, where a guess is wanted. */
+function choose(
+  moments: readonly Moment<UndoSource>[],
+  [trouble]: readonly Trouble[],
+  { guess = false }: UndoOptions,
+): readonly Moment<UndoSource>[] {
+  const sure = moments.filter(({ source }) => source.kind === 'aof' || source.isSure)
+  if (sure.length > 0) return sure
+  if (moments.length === 0) throw trouble ?? nothing('there is no trace of a flush', RENAMED)
+  if (guess) return moments
+  throw nothing('some database was flushed, but nothing tells that it was this one', GUESS)
 }
 
 async function undoOne(
@@ -121,7 +146,7 @@ async function bringBack(
   { modules, database }: ServerStory,
   work: string,
   options: UndoOptions,
-): Promise<Pick<Undone, 'copied' | 'leftToPostgres' | 'leftToThemselves'> & { looked: number }> {
+): Promise<Pick<Undone, 'copied' | 'rules' | 'leftToPostgres' | 'leftToThemselves'> & { looked: number }> {
   const { url, replace, dryRun, signal, onProgress } = options
   const dir = join(work, 'boot')
   await rm(dir, { recursive: true, force: true })
@@ -133,17 +158,15 @@ async function bringBack(
   const throwaway = await startThrowaway(from, { signal, onProgress: (share) => onProgress?.('Loading', share) })
   try {
     const { select, counts } = selector(options)
+    const ends = { from: throwaway.socket, to: url, database, dryRun, signal }
     const copied = await copyKeys({
-      from: throwaway.socket,
-      to: url,
-      database,
+      ...ends,
       select,
       replace,
-      dryRun,
-      signal,
       onProgress: (_, share) => onProgress?.('Copying', share),
     })
-    return { copied, ...counts }
+    const rules = await restoreRules({ ...ends, select: selector(options).select, copied })
+    return { copied, rules, ...counts }
   } finally {
     await throwaway.close()
   }
@@ -172,31 +195,37 @@ function selector({ classify, match }: UndoOptions): {
   return { select, counts }
 }
 
-/** A folder for what is assembled: on the file system of the data if we may, so that nothing need be copied. */
+/**
+ * A folder for what is assembled: on the file system of the data if we may, so that nothing need be copied. What an undo has left
+ * behind that was killed goes.
+ */
 async function makeWork({ dir }: DataFolder): Promise<string> {
   const home = join(dir, KEPT)
-  const work = join(home, `${UNFINISHED}${randomBytes(6).toString('hex')}`)
+  await sweepUnfinished(home)
+  await sweepUnfinished(tmpdir(), ELSEWHERE)
+  const work = join(home, await unfinishedName())
   try {
     await mkdir(home, { mode: 0o700, recursive: true })
     await mkdir(work, { mode: 0o700 })
     return work
   } catch {
-    return mkdtemp(join(tmpdir(), 'rekindle-undo-'))
+    return mkdtemp(join(tmpdir(), await unfinishedName(ELSEWHERE)))
   }
 }
 
-/** Whether this process of Redis has run a flush; false where it does not tell. */
-async function countsFlushes(url: string): Promise<boolean> {
+/** Which flushes this process of Redis has run: a FLUSHALL is one of ours, too. Those that were refused count for nothing. */
+async function countFlushes(url: string): Promise<Counted> {
   const stats = await withServer(url, (wire) => ask(wire, 'INFO', 'commandstats').catch(() => ''))
   const fields = parseInfo(String(stats))
-  return fields.has('cmdstat_flushall') || fields.has('cmdstat_flushdb')
+  const ran = (command: string): boolean => {
+    const told = (name: string): number =>
+      Number(new RegExp(`\\b${name}=(\\d+)`).exec(fields.get(`cmdstat_${command}`) ?? '')?.[1] ?? 0)
+    return told('calls') > told('failed_calls')
+  }
+  if (ran('flushall')) return 'ours'
+  return ran('flushdb') ? 'some' : 'none'
 }
 
-function nothing(what: string): Trouble {
-  return new Trouble(
-    'nothing_to_undo',
-    `nothing to undo: ${what}`,
-    'bring keys back from a backup: rekindle recover',
-    false,
-  )
+function nothing(what: string, hint = FROM_BACKUP): Trouble {
+  return new Trouble('nothing_to_undo', `nothing to undo: ${what}`, hint, false)
 }

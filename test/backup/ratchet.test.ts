@@ -273,6 +273,48 @@ describe('the append-only file', () => {
   })
 })
 
+describe('an append-only file that is switched on while we watch', () => {
+  const redis = useRedis({ args: SAVING })
+
+  test('the files are those that Redis writes at the moment of the flush', async () => {
+    await redis.cli('SET', 'a', 'old')
+    await redis.cli('SAVE')
+    const { ratchet, kept, troubles } = await watchOver(redis.url)
+    await until(() => kept.length === 1)
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'yes')
+    await until(async () =>
+      /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(String(await redis.cli('INFO'))),
+    )
+    await redis.cli('SET', 'a', 'new')
+    await redis.cli('FLUSHALL')
+    const before = performance.now()
+    await ratchet.freeze('flush')
+    expect(performance.now() - before).toBeLessThan(500)
+    const [frozen] = (await readKept(redis.dir)).freezes
+    expect(frozen?.note.kind).toBe('aof')
+    expect(await readFile(join(frozen?.path ?? '', 'appendonlydir', 'appendonly.aof.1.incr.aof'), 'latin1')).toMatch(
+      /new\s[\s\S]*FLUSHALL/i,
+    )
+    expect(troubles).toEqual([])
+  })
+})
+
+describe('an append-only file that is switched off while we watch', () => {
+  const redis = useRedis({ args: ['--appendonly', 'yes', ...SAVING] })
+
+  test('the newest dump.rdb is kept, and no file that has ended before', async () => {
+    await redis.cli('SET', 'a', 'newer')
+    await redis.cli('SAVE')
+    const { ratchet, kept } = await watchOver(redis.url)
+    await until(() => kept.length === 1)
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'no')
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    const { freezes } = await readKept(redis.dir)
+    expect(freezes.map(({ note }) => note.kind)).toEqual(['rdb'])
+  })
+})
+
 describe('seen from a container beside that of Redis, where its process is not', () => {
   const redis = useRedis({ args: ['--appendonly', 'yes'] })
   /** No process has this number. */

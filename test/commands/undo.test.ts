@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startRedis } from '../../lab/redis.js'
-import { useRedis } from '../support/servers.js'
-import { rekindle, rekindleJson, writeConfig } from './rekindle.js'
+import { until, useRedis } from '../support/servers.js'
+import { rekindle, rekindleJson, startRekindle, writeConfig } from './rekindle.js'
 
 const redis = useRedis({ args: ['--appendonly', 'yes'] })
 const dir = join(tmpdir(), 'rekindle-undo-no-backups')
@@ -97,11 +97,55 @@ test('the newest backup is named where there is nothing to undo', async () => {
     expect(answer).toMatchObject({
       ok: false,
       code: 'nothing_to_undo',
-      hint: `rekindle recover brings keys back from a backup; the newest is of 2026-01-02T03:04:05.000Z: ${path}`,
+      hint: expect.stringContaining(
+        `rekindle recover brings keys back from a backup; the newest is of 2026-01-02T03:04:05.000Z: ${path}. `,
+      ),
     })
   } finally {
     await other.stop()
     await rm(shelf, { recursive: true })
+  }
+})
+
+test('one that is killed leaves nothing for longer than until the next', async () => {
+  const other = await startRedis({ args: ['--appendonly', 'yes'] })
+  const home = join(other.dir, 'rekindle-kept')
+  const names = async () => (await readdir(home).catch(() => [])).filter((name) => name.startsWith('.new-'))
+  try {
+    await other.cli('EVAL', "for i = 1, 50000 do redis.call('SET', 'sub:' .. i, i) end", 0)
+    await other.cli('FLUSHALL')
+    const settings = { ...env(), REDIS_URL: other.url }
+    const killed = startRekindle(['undo', '--config', config()], settings)
+    await until(async () => (await names()).length > 0)
+    killed.kill('SIGKILL')
+    await killed.ended
+    expect(await names()).toHaveLength(1)
+    expect((await rekindle(['undo', '--config', config(), '--replace'], settings)).status).toBe(0)
+    expect(await readdir(other.dir)).not.toContain('rekindle-kept')
+    expect(await other.cli('DBSIZE')).toBe(50_000)
+  } finally {
+    await other.stop()
+  }
+})
+
+test('where only FLUSHDB was counted, of whatever database, it takes --flush 1', async () => {
+  const other = await startRedis()
+  const run = (...args: string[]) =>
+    rekindle(['undo', '--config', config(), ...args], { ...env(), REDIS_URL: other.url })
+  try {
+    await other.cli('SET', 'sub:1', 'a')
+    await other.cli('SAVE')
+    await other.cli('DEL', 'sub:1')
+    await other.cli('EVAL', "redis.call('SELECT', 3) redis.call('FLUSHDB')", 0)
+    const refused = await run('--dry-run')
+    expect(refused.status).toBe(1)
+    expect(refused.stderr).toContain('some database was flushed, but nothing tells that it was this one; if it was,')
+    expect(await run('--flush', '1', '--dry-run')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('is a guess: nothing tells.\nWould bring back 1 key:\n  sub:1\n'),
+    })
+  } finally {
+    await other.stop()
   }
 })
 

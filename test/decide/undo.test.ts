@@ -5,7 +5,7 @@ type Flushes = { offset: number; at: number | undefined }[]
 const at = (offset: number, time?: number) => ({ offset, at: time })
 const aof = (flushedAt: number | undefined, ...files: [inode: number, flushes: Flushes][]): AofSource => ({
   kind: 'aof',
-  flushedAt,
+  noticed: flushedAt === undefined ? [] : [{ at: flushedAt, inode: files.at(-1)?.[0] ?? 0, bytes: 100 }],
   files: files.map(([inode, flushes]) => ({ inode, flushes })),
 })
 const snapshot = (flushedAt: number): SnapshotSource => ({ kind: 'rdb', flushedAt })
@@ -33,6 +33,21 @@ test('what Redis itself noted of the time counts more than when it was noticed, 
     [0, 10, undefined],
   ])
   expect(told([aof(2_000, [1, [at(10, 1_900)]])])).toEqual([[0, 10, 1_900]])
+})
+
+test('what was noticed dates the newest flush before the end that the file had then, not one that came later', () => {
+  const noticed = (...all: [at: number, inode: number, bytes: number][]): AofSource['noticed'] =>
+    all.map(([at, inode, bytes]) => ({ at, inode, bytes }))
+  const files = [
+    { inode: 1, flushes: [at(10), at(20)] },
+    { inode: 2, flushes: [at(10), at(30)] },
+  ]
+  const times = (...all: Parameters<typeof noticed>) =>
+    momentsBefore([{ kind: 'aof', files, noticed: noticed(...all) }]).map(({ flushedAt }) => flushedAt)
+  expect(times([1_000, 2, 25])).toEqual([undefined, 1_000, undefined, undefined])
+  // The last file was still empty; a second word of the same flush; and one that was heard of later.
+  expect(times([1_000, 2, 0], [1_050, 2, 0], [2_000, 2, 40])).toEqual([2_000, undefined, 1_000, undefined])
+  expect(times([1_000, 9, 50])).toEqual([undefined, undefined, undefined, undefined])
 })
 
 test('a snapshot is one moment, in its place; a file without a flush is none', () => {

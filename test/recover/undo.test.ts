@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
 import { openRatchet, type Ratchet } from '../../src/backup/ratchet.js'
 import type { Frozen } from '../../src/backup/ratchet-freeze.js'
+import { unfinishedName } from '../../src/backup/ratchet-unfinished.js'
 import { classifier } from '../../src/decide/classes.js'
 import type { Trouble } from '../../src/errors.js'
 import { type Undone, type UndoOptions, undoFlush } from '../../src/recover/undo.js'
@@ -47,7 +48,7 @@ function undo(options: Partial<UndoOptions> = {}): Promise<Undone> {
   })
 }
 
-async function guard(): Promise<{ ratchet: Ratchet; kept: Frozen[] }> {
+async function guard(): Promise<{ ratchet: Ratchet; kept: Frozen[]; end: () => void }> {
   const wire = await connectWire(redis.url, 'test')
   const over = new AbortController()
   const kept: Frozen[] = []
@@ -57,12 +58,13 @@ async function guard(): Promise<{ ratchet: Ratchet; kept: Frozen[] }> {
     onTrouble: (trouble: Trouble | undefined) => expect(trouble).toBeUndefined(),
     signal: over.signal,
   })
-  closers.push(() => {
+  const end = () => {
     over.abort()
     wire.close()
-  })
+  }
+  closers.push(end)
   await until(async () => (await readdir(redis.dir)).includes('rekindle-kept'))
-  return { ratchet, kept }
+  return { ratchet, kept, end }
 }
 
 const rewritten = () =>
@@ -235,6 +237,47 @@ describe('with an append-only file', () => {
     expect(await redis.cli('GET', 'sub:late')).toBe('during the rewrite')
   })
 
+  test('the time of a flush that was heard of is not that of a later one, which nobody heard of', async () => {
+    const { ratchet, end } = await guard()
+    await redis.cli('SET', 'sub:1', 'first')
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    const heardAt = Date.now()
+    end()
+    await redis.cli('SET', 'sub:2', 'second')
+    await redis.cli('FLUSHALL')
+    expect((await undo({ dryRun: true })).moment.flushedAt).toBeUndefined()
+    const { flushedAt = 0 } = (await undo({ dryRun: true, flush: 2 })).moment
+    expect(Math.abs(flushedAt - heardAt)).toBeLessThan(1_000)
+    // The same files, so that it is only noted; and one of another database tells nothing of ours.
+    const { ratchet: later } = await guard()
+    await later.freeze('flush')
+    const first = (await undo({ dryRun: true })).moment.flushedAt ?? 0
+    expect(first).toBeGreaterThanOrEqual(heardAt)
+    await redis.cli('SET', 'sub:3', 'third')
+    await redis.cli('FLUSHALL')
+    await redis.cli('SET', 'rekindle:epoch', 'x')
+    await later.freeze('of another database')
+    expect((await undo({ dryRun: true })).moment.flushedAt).toBeUndefined()
+    expect((await undo({ dryRun: true, flush: 2 })).moment.flushedAt).toBe(first)
+  })
+
+  test('what undos have left behind that were killed goes, but not what others work on', async () => {
+    await redis.cli('SET', 'sub:1', 'x')
+    await redis.cli('FLUSHALL')
+    const home = join(redis.dir, 'rekindle-kept')
+    const make = async (name: string) => {
+      await mkdir(join(home, name), { recursive: true })
+      await writeFile(join(home, name, 'left'), 'x')
+    }
+    const mine = await unfinishedName()
+    const dead = mine.replace(`-${process.pid}-`, `-${2 ** 22 + 1}-`)
+    const elsewhere = '.new-0123456789ab-1-aa'
+    for (const name of [mine, dead, elsewhere]) await make(name)
+    expect((await undo()).copied.copied).toBe(1)
+    expect((await readdir(home)).sort()).toEqual([elsewhere, mine].sort())
+  })
+
   test('without a guard, a rewrite after the flush leaves nothing to undo', async () => {
     await redis.cli('SET', 'sub:1', 'x')
     await redis.cli('FLUSHALL')
@@ -344,6 +387,47 @@ describe('with snapshots only', () => {
     await expect(undo()).rejects.toMatchObject({ code: 'nothing_to_undo' })
   })
 
+  test('where it may have been another database that was flushed, nothing is offered but on demand', async () => {
+    await start([])
+    await redis.cli('MSET', 'sub:1', 'a', 'sub:2', 'b')
+    await redis.cli('SAVE')
+    await redis.cli('DEL', 'sub:1')
+    const live = connect(redis.url)
+    await live.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-flushall')
+    const limited = connect(redis.url.replace('//', '//limited:secret@'))
+    await expect(limited.flushall()).rejects.toThrow('NOPERM')
+    await expect(undo({ dryRun: true })).rejects.toMatchObject({ code: 'nothing_to_undo', message: /no trace/ })
+    await redis.cli('EVAL', "redis.call('SELECT', 3) redis.call('FLUSHDB')", 0)
+    for (const flush of [undefined, 1]) {
+      const refused = {
+        code: 'nothing_to_undo',
+        message: /some database was flushed/,
+        hint: /--flush 1.*rekindle recover/,
+      }
+      await expect(undo({ flush, dryRun: true })).rejects.toMatchObject(refused)
+    }
+    const guessed = await undo({ flush: 1, guess: true })
+    expect(guessed).toMatchObject({ copied: { copied: 1, kept: 1 }, moment: { source: { isSure: false } } })
+    await redis.cli('FLUSHALL')
+    expect(await undo()).toMatchObject({ copied: { copied: 2 }, moment: { source: { isSure: true } } })
+  })
+
+  test('what was kept for a flush of another database is not taken for one of ours', async () => {
+    await start(SAVING)
+    const { ratchet, kept } = await guard()
+    await redis.cli('MSET', 'sub:1', 'a', 'rekindle:epoch', 'x')
+    await redis.cli('SAVE')
+    await until(() => kept.length === 1)
+    await redis.cli('DEL', 'sub:1')
+    await redis.cli('EVAL', "redis.call('SELECT', 3) redis.call('FLUSHDB')", 0)
+    await ratchet.freeze('flush')
+    expect(kept).toHaveLength(2)
+    await expect(undo({ flush: 1 })).rejects.toMatchObject({ code: 'nothing_to_undo' })
+    await redis.cli('FLUSHDB')
+    await ratchet.freeze('flush')
+    expect((await undo()).copied.copied).toBe(1)
+  })
+
   test('with both, the append-only file knows more', async () => {
     await start([...AOF, ...SAVING])
     const { ratchet } = await guard()
@@ -353,5 +437,47 @@ describe('with snapshots only', () => {
     await redis.cli('FLUSHALL')
     await ratchet.freeze('flush')
     expect(await undo()).toMatchObject({ flushes: 1, copied: { copied: 2 }, moment: { source: { kind: 'aof' } } })
+  })
+})
+
+describe.skipIf(!inject('hasTimeSeries'))('compaction rules of time series', () => {
+  beforeEach(() => start(AOF))
+
+  const rulesOf = async (key: string) => {
+    const info = (await redis.cli('TS.INFO', key)) as unknown[]
+    return info[info.indexOf('rules') + 1]
+  }
+
+  test('stand again with their series, once, and aggregate what comes', async () => {
+    for (const key of ['sub:raw', 'sub:mean', 'sub:last', 'price:mean']) await redis.cli('TS.CREATE', key)
+    await redis.cli('TS.CREATERULE', 'sub:raw', 'sub:mean', 'AGGREGATION', 'avg', 60_000)
+    await redis.cli('TS.CREATERULE', 'sub:raw', 'sub:last', 'AGGREGATION', 'last', 60_000, 1_000)
+    await redis.cli('TS.CREATERULE', 'sub:raw', 'price:mean', 'AGGREGATION', 'std.p', 60_000)
+    await redis.cli('TS.MADD', 'sub:raw', 1_000, 1, 'sub:raw', 2_000, 2)
+    const [mean, first, last, second] = (await rulesOf('sub:raw')) as unknown[]
+    await redis.cli('FLUSHALL')
+    const expected = { restored: 2, failed: 1, failure: { target: Buffer.from('price:mean') } }
+    expect(await undo({ dryRun: true })).toMatchObject({ rules: expected })
+    expect(await undo()).toMatchObject({ copied: { copied: 3 }, rules: expected })
+    expect(await rulesOf('sub:raw')).toEqual([mean, first, last, second])
+    expect(await undo()).toMatchObject({ rules: { restored: 0, failed: 0 } })
+    await redis.cli('TS.MADD', 'sub:raw', 61_000, 5, 'sub:raw', 62_000, 7, 'sub:raw', 121_000, 9)
+    expect(await redis.cli('TS.RANGE', 'sub:mean', 60_000, '+')).toEqual([[60_000, '6']])
+  })
+
+  test('the two series may come back one after the other; without permission they come back all the same', async () => {
+    for (const key of ['sub:raw', 'other:mean']) await redis.cli('TS.CREATE', key)
+    await redis.cli('TS.CREATERULE', 'sub:raw', 'other:mean', 'AGGREGATION', 'count', 60_000)
+    const rules = await rulesOf('sub:raw')
+    await redis.cli('FLUSHALL')
+    expect(await undo({ match: ['sub:*'] })).toMatchObject({ copied: { copied: 1 }, rules: { restored: 0, failed: 1 } })
+    expect(await undo({ match: ['other:*'] })).toMatchObject({ copied: { copied: 1 }, rules: { restored: 1 } })
+    expect(await rulesOf('sub:raw')).toEqual(rules)
+    await redis.cli('FLUSHALL')
+    const live = connect(redis.url)
+    await live.acl('SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-ts.createrule')
+    const undone = await undo({ url: redis.url.replace('//', '//limited:secret@') })
+    expect(undone).toMatchObject({ copied: { copied: 2 }, rules: { restored: 0, failed: 1 } })
+    expect(undone.rules.failure?.message).toContain('NOPERM')
   })
 })
