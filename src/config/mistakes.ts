@@ -36,7 +36,8 @@ function mistakesOf(issue: z.core.$ZodIssue, base: string[], origin: Origin, def
       error: unknownKey(origin.sourceOf(path), path, key, keyPaths(defaults), issue.message),
     }))
   }
-  const error = wrongValue(origin.sourceOf(path), path, issue.input, issue.message)
+  const message = (issue.code === 'invalid_key' && issue.issues[0]?.message) || issue.message
+  const error = wrongValue(origin.sourceOf(path), path, issue.input, message)
   return [{ position: origin.positionOf(path), error }]
 }
 

@@ -6,8 +6,11 @@ import { redactAddress, redactUrl } from './redact.js'
 /** How much of a value or of a name is shown, in letters. */
 const LONGEST = 100
 
-/** The error for a value; `problem` reads `<what is wrong>; <what it should be>`. Passwords in it are hidden. */
+/** The error for a value; `problem` reads `<what is wrong>; <what it should be>`. Passwords in it are hidden. A value that is undefined is missing. */
 export function wrongValue(source: string, path: readonly string[], value: unknown, problem: string): ConfigError {
+  // What is not there has no value to show.
+  const [, advice] = value === undefined ? (/; (.*)$/s.exec(problem) ?? []) : []
+  if (advice !== undefined) return configError(source, `${dotted(path)} is missing; ${advice}`)
   // The path of a webhook's URL is all that keeps others from posting there.
   const isHidden = typeof value === 'string' && /^alerts\.webhook\.(url|secret)$/.test(path.join('.'))
   const shown = isHidden ? '***' : showValue(value, path[0] === 'redis' || path[0] === 'postgres')

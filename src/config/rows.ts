@@ -53,5 +53,9 @@ const one = mapping(
     wrong('fields', rows.fields, `is empty; ${FIELDS}`)
 })
 
+const datasetName = z.string().regex(/^[\w-]+$/, {
+  error: 'is no name of a dataset; it should be of letters, digits, _ and - only',
+})
+
 /** Rows by name. */
-export const rows = z.record(z.string().regex(/^[\w-]+$/), one, { error: `is not right; ${ROWS}` })
+export const rows = z.record(datasetName, one, { error: `is not a mapping; ${ROWS}` })

@@ -90,6 +90,24 @@ const wrongTypes: Table = [
   ['symbols: { query: 1 }', 'symbols.query: 1 is no query; it should be a SELECT that gives one symbol a row'],
 ]
 
+const missing: Table = [
+  [
+    'rows: { p: { key: "a:{id}" } }',
+    'r.yaml: rows.p.table is missing; it should name a table, or there should be a query',
+  ],
+  ['rows: { p: { table: t } }', 'r.yaml: rows.p.key is missing; it should be text with columns, such as "user:{id}"'],
+  [
+    'rows: { p: { table: t, key: "a:{id}", type: string } }',
+    'r.yaml: rows.p.value is missing; it should name the column',
+  ],
+  ['keys: [{ recovery: itself }]', 'r.yaml: keys.0.match is missing; it should be text such as "sub:user:*"'],
+  ['keys: [{ match: x }]', 'r.yaml: keys.0.recovery is missing; it should be postgres, backup or itself'],
+  [
+    'rows: { "p q": { table: t, key: "a:{id}" } }',
+    'rows."p q": "p q" is no name of a dataset; it should be of letters, digits, _ and - only',
+  ],
+]
+
 const redisHint = 'it should be redis://127.0.0.1:6379/0'
 const urls: Table = [
   ...['h', 'h:6379', '//h', 'redis:h', '"redis:/h"', 'http://h', '"redis+unix:///s"', 'postgres://h', '""'].map(
@@ -245,6 +263,7 @@ const yaml: Table = [
 describe.each([
   ['an unknown key', unknownKeys],
   ['a wrong type', wrongTypes],
+  ['what is missing or misnamed', missing],
   ['a bad URL', urls],
   ['a bad value', values],
   ['a bad template', templates],
