@@ -45,7 +45,8 @@ function report(restoration: Restoration, end: Trouble | undefined, took: number
   const { samples, fields, superseded } = tally
   const failed = [...failures].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
   return {
-    lines: written.size + keysWhole > 0 || !end ? [sentence(restoration, took)] : [],
+    // Where nothing could be done, the troubles tell why.
+    lines: written.size + keysWhole > 0 || (!end && failures.size === 0) ? [sentence(restoration, took)] : [],
     data: {
       symbols: symbols.total,
       symbols_whole: symbols.whole,

@@ -69,7 +69,13 @@ function report(verdict: Verdict): Answer {
   const unseen = [...hidden].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
   return {
     ok: lacks.length === 0,
-    lines: [...listing(lacks), sentence(verdict), ...strangers(orphans), ...strays.map(sayStrays)],
+    // Where nothing could be compared, there is nothing to say of it: the troubles tell why.
+    lines: [
+      ...listing(lacks),
+      ...(keys > 0 || hidden.size === 0 ? [sentence(verdict)] : []),
+      ...strangers(orphans),
+      ...strays.map(sayStrays),
+    ],
     data: {
       symbols,
       keys,

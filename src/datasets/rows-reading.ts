@@ -4,7 +4,8 @@ import { hasExpired } from '../holdings.js'
 import type { Database } from '../postgres/database.js'
 import type { Reading, ReadOptions, Wanted } from './dataset.js'
 import { expiryOf } from './rows-expiry.js'
-import { chosenBy, type Row, rowsSql } from './rows-sql.js'
+import { queryRows } from './rows-query.js'
+import { type Row, rowsSql } from './rows-sql.js'
 
 /** What one row makes of one key. */
 export interface RowWanted extends Wanted {
@@ -18,8 +19,8 @@ export class RowsReader {
   private readonly shared = new Map<string, ReadonlySet<string>>()
 
   constructor(
-    private readonly name: string,
-    private readonly config: RowsConfig,
+    readonly name: string,
+    readonly config: RowsConfig,
     /** Where rows without symbols go. */
     private readonly lane: string,
   ) {}
@@ -56,15 +57,8 @@ export class RowsReader {
     }
   }
 
-  private async query(db: Database, values: readonly unknown[], parts: boolean): Promise<Row[]> {
-    const chosen = chosenBy(this.name, this.config)
-    try {
-      return await db.query<Row>(rowsSql(this.config, parts), values, chosen)
-    } catch (error) {
-      const [source = ''] = Object.keys(chosen)
-      if (!(error instanceof Trouble) || error.code !== 'postgres_schema' || error.hint.includes(source)) throw error
-      throw new Trouble(error.code, error.message, `${error.hint} (${source}: ${chosen[source]})`, error.passing)
-    }
+  private query(db: Database, values: readonly unknown[], parts: boolean): Promise<Row[]> {
+    return queryRows(db, this, rowsSql(this.config, parts), values)
   }
 
   private defect(odd: string | undefined): Trouble | undefined {

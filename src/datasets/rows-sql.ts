@@ -60,20 +60,14 @@ export function fingerprintSql(config: RowsConfig): string {
   return `SELECT ${symbolOf(config)} AS symbol, ${print} AS fingerprint FROM ${sourceOf(config)}${group}`
 }
 
-/** What these queries read, by the configuration keys that chose it. */
-export function chosenBy(
-  name: string,
-  { table, fields, value, expires, symbol, key }: RowsConfig,
-): Record<string, string> {
-  const chosen = {
-    ...(table === undefined ? { query: 'the columns that it gives' } : { table }),
-    key,
-    ...(fields && { fields: Object.values(fields).join(', ') }),
-    ...(value !== undefined && { value }),
-    ...(expires !== undefined && { expires }),
-    ...(symbol !== undefined && { symbol }),
-  }
-  return Object.fromEntries(Object.entries(chosen).map(([part, what]) => [`rows.${name}.${part}`, what]))
+/** SQL that reads nothing, and fails where the table is missing or the query is wrong. */
+export function sourceSql(config: RowsConfig): string {
+  return `SELECT FROM ${sourceOf(config)} LIMIT 0`
+}
+
+/** SQL that reads nothing, and fails where the source gives no such column. */
+export function columnSql(config: RowsConfig, name: string): string {
+  return `SELECT ${column(name)} FROM ${sourceOf(config)} LIMIT 0`
 }
 
 function symbolOf({ symbol }: RowsConfig): string {

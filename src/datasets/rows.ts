@@ -5,8 +5,9 @@ import { exchange, type Wire } from '../redis/wire.js'
 import { chunksOf, overChunks } from './chunks.js'
 import type { Dataset, Finding } from './dataset.js'
 import { lookAtHashes, putHashes } from './rows-hash.js'
+import { queryRows } from './rows-query.js'
 import { RowsReader, type RowWanted } from './rows-reading.js'
-import { chosenBy, fingerprintSql } from './rows-sql.js'
+import { fingerprintSql } from './rows-sql.js'
 import { findStrays } from './rows-strays.js'
 import { lookAtTexts, putTexts } from './rows-text.js'
 import { countWritten } from './written.js'
@@ -44,11 +45,8 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
     polling: {
       isOnward: false,
       async fingerprints(db) {
-        const rows = await db.query<{ symbol: string | null; fingerprint: string }>(
-          fingerprintSql(config),
-          [],
-          chosenBy(name, config),
-        )
+        const sql = fingerprintSql(config)
+        const rows = await queryRows<{ symbol: string | null; fingerprint: string }>(db, { name, config }, sql, [])
         return rows.flatMap(({ symbol, fingerprint }) =>
           symbol === null && config.symbol !== undefined ? [] : [{ symbol: symbol ?? dataset, fingerprint }],
         )

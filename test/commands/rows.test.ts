@@ -67,6 +67,20 @@ describe('with rows', () => {
     expect(stderr).toMatch(/^rekindle: symbols\.query returns no rows/)
   })
 
+  it('one line names the one key that is wrong, and nothing is said to hold', async () => {
+    const rows = { plans: { ...PLANS, fields: { p: 'plan', n: 'nope' } } }
+    for (const command of ['verify', 'restore']) {
+      const { status, stdout, stderr } = await rekindle([command], env(rows))
+      expect([status, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(
+        /^rekindle: rows\.plans: .* does not exist; check rows\.plans\.fields\.n: nope in the .*\n$/,
+      )
+    }
+    const gone = await rekindle(['verify'], env({ plans: { ...PLANS, table: 'gone' } }))
+    expect(gone).toMatchObject({ status: 1, stdout: '' })
+    expect(gone.stderr).toMatch(/check rows\.plans\.table: gone in the configuration\n$/)
+  })
+
   it('verify names what differs, and repairs it', async () => {
     await rekindle(['restore'], env({ plans: PLANS }))
     await redis.cli('HSET', 'sub:2', 'plan', 'paid', 'seen', 'today')

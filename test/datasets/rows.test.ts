@@ -294,13 +294,24 @@ describe('rows', () => {
     const problem = (more: object) => look(rowsOf({ ...HASH, ...more }), sides, LANE).catch((error: unknown) => error)
     expect(await problem({ table: 'gone' })).toMatchObject({
       code: 'postgres_schema',
-      hint: 'check rows.x.table: gone, rows.x.key: sub:{id} in the configuration',
+      hint: 'check rows.x.table: gone in the configuration',
     })
-    expect(await problem({ expires: 'gone' })).toMatchObject({
-      code: 'postgres_schema',
-      message: expect.stringMatching(/gone does not exist/),
-      hint: expect.stringContaining('rows.x.expires: gone'),
-    })
+    for (const [key, more] of [
+      ['rows.x.expires', { expires: 'gone' }],
+      ['rows.x.symbol', { symbol: 'gone' }],
+      ['rows.x.key', { key: 'sub:{id}:{gone}' }],
+      ['rows.x.value', { type: 'string', value: 'gone' }],
+      ['rows.x.fields.p', { fields: { o: 'plan', p: 'gone' } }],
+    ] as const) {
+      const trouble = await problem(more)
+      expect(trouble).toMatchObject({
+        code: 'postgres_schema',
+        message: expect.stringMatching(/gone does not exist/),
+        hint: `check ${key}: gone in the configuration`,
+      })
+    }
+    const polled = rowsOf({ ...HASH, symbol: 'gone' }).polling?.fingerprints(sides.db)
+    await expect(polled).rejects.toMatchObject({ hint: 'check rows.x.symbol: gone in the configuration' })
     const role = `reader_${process.pid}`
     await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`)
     const refused = openDatabase(Object.assign(new URL(database.url), { username: role, password: 'x' }).href, 'here')
@@ -316,10 +327,10 @@ describe('rows', () => {
       await database.query(`DROP ROLE ${role}`)
     }
     const { table: _, ...rest } = HASH
-    const query = rowsOf({ ...rest, query: 'SELECT 1 AS other' })
-    expect(await look(query, sides, LANE).catch((error: unknown) => error)).toMatchObject({
-      code: 'postgres_schema',
-      hint: expect.stringContaining('rows.x.query'),
+    const query = (sql: string) => look(rowsOf({ ...rest, query: sql }), sides, LANE).catch((error: unknown) => error)
+    expect(await query('SELECT 1 AS other')).toMatchObject({ hint: 'check rows.x.key: id in the configuration' })
+    expect(await query('SELECT id FROM gone')).toMatchObject({
+      hint: 'check rows.x.query: what it reads in the configuration',
     })
   })
 })
