@@ -17,11 +17,16 @@ export interface Round {
   readonly troubles: readonly Trouble[]
 }
 
+export interface RoundOptions extends TakeOptions {
+  /** A backup is in its place; what is to come after it may still be ended. */
+  readonly onTaken?: (taken: Taken) => void
+}
+
 /**
  * Takes a backup and all that belongs to it: the copy of the append-only file if `config.backup.aof`, the user's command for each,
  * and retention. Rejects if not even the RDB could be taken; then nothing is removed either.
  */
-export async function backUp(options: TakeOptions): Promise<Round> {
+export async function backUp(options: RoundOptions): Promise<Round> {
   const { config, signal } = options
   const { dir, keep, after, aof } = config.backup
   const secrets = secretsOf(config, process.env)
@@ -40,9 +45,14 @@ export async function backUp(options: TakeOptions): Promise<Round> {
   const putBack = await attempt(putRewritesBack({ url: config.redis.url, dir }))
   const first = await takeBackup(options)
   const warnings = putBack === undefined ? [] : [rewritesWereOff(putBack)]
-  const taken: Taken[] = [{ ...first, warnings: [...first.warnings, ...warnings] }]
+  const taken: Taken[] = []
+  const add = (each: Taken): void => {
+    taken.push(each)
+    options.onTaken?.(each)
+  }
+  add({ ...first, warnings: [...first.warnings, ...warnings] })
   const copy = aof ? await attempt(takeAofBackup(options)) : undefined
-  if (copy) taken.push(copy)
+  if (copy) add(copy)
   for (const { backup } of taken) await attempt(runAfter(after, backup, { signal, secrets }))
   // Also where the command has failed: it is an alert by itself, and a full disk would end all backups.
   const pruned = await attempt(pruneBackups({ dir, url: config.redis.url, keep }))

@@ -15,8 +15,8 @@ export interface TakeOptions {
   /** Of it: where Redis is, the folder, and the classes of keys. */
   readonly config: Config
   readonly signal: AbortSignal
-  /** The bytes of the snapshot that have come, and of how many if the server told. */
-  readonly onProgress?: (bytes: number, total: number | undefined) => void
+  /** The bytes of the snapshot that have come, and of how many if the server told; else of about how many, 0 if nobody knows. */
+  readonly onProgress?: (bytes: number, total: number | undefined, estimate: number) => void
   /** All has come, and is now read and checked. */
   readonly onCheck?: () => void
   /** For how long the server may say nothing, in ms; 60 s unless given. */
@@ -41,7 +41,8 @@ export async function takeBackup({ config, signal, onProgress, onCheck, silence 
   const earlier = ofServer(await readShelf(dir), url).filter(({ manifest }) => manifest.kind === 'rdb')
   const story = await readStory(url)
   const dataset = infoNumber(story.info, 'used_memory_dataset')
-  await ensureSpace(dir, estimateBytes(earlier[0]?.manifest.bytes, dataset))
+  const estimate = estimateBytes(earlier[0]?.manifest.bytes, dataset)
+  await ensureSpace(dir, estimate)
   const begun = Date.now()
   const unfinished = unfinishedName(backupName(dir, begun, 'rdb'))
   try {
@@ -49,7 +50,7 @@ export async function takeBackup({ config, signal, onProgress, onCheck, silence 
       url,
       path: unfinished,
       signal,
-      ...(onProgress && { onProgress }),
+      ...(onProgress && { onProgress: (done, total) => onProgress(done, total, estimate) }),
       ...(silence !== undefined && { silence }),
     })
     onCheck?.()

@@ -1,8 +1,11 @@
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Proof } from '../backup/manifest.js'
-import type { Backup } from '../backup/shelf.js'
+import { type Backup, readShelf } from '../backup/shelf.js'
 import { sayBytes } from '../backup/space.js'
-import { type Cell, plainly, table } from './doctor-layout.js'
+import { findUnreadable } from '../backup/unreadable.js'
+import type { Config } from '../config/schema.js'
+import type { Answer } from './answer.js'
+import { type Cell, clean, plainly, table } from './doctor-layout.js'
 import { sayDuration } from './patience.js'
 import { number } from './progress.js'
 
@@ -11,8 +14,27 @@ const COLUMNS = [{}, { right: true }, { right: true }, { right: true }, { right:
 /** File names are never broken: people copy them. */
 const WIDTH = 1_000
 
+/** Shows all backups of the folder, newest first, and what should be one but cannot be read. Rejects with a Trouble. */
+export async function listBackups({ backup: { dir } }: Config): Promise<Answer> {
+  const backups = await readShelf(dir)
+  const unreadable = await findUnreadable(dir)
+  return {
+    lines: [
+      ...(backups.length > 0 ? showBackups(backups, Date.now()) : [`There are no backups in ${resolve(dir)}.`]),
+      ...unreadable.map(({ path, why }) => `Unreadable: ${clean(path)}: ${clean(why)}; it is left alone`),
+    ],
+    data: { dir: resolve(dir), backups: backups.map(tellBackup), unreadable },
+    troubles: [],
+  }
+}
+
+/** A backup as an answer for a machine tells it. */
+export function tellBackup({ path, manifest }: Backup): object {
+  return { path, ...manifest }
+}
+
 /** A table of backups; ONLY HERE are the keys of those classes that nothing but a backup brings back. */
-export function showBackups(backups: readonly Backup[], now: number): string[] {
+function showBackups(backups: readonly Backup[], now: number): string[] {
   const rows = backups.map((backup) => rowOf(backup, now))
   const cells = [HEAD, ...rows].map((row) => row.map((text): Cell => ({ text })))
   return table(COLUMNS, cells, WIDTH, plainly)

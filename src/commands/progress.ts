@@ -22,7 +22,8 @@ export class Progress {
    */
   show(act: string, share: number, details: readonly string[]): void {
     if (!this.isDue) return
-    const full = Math.round(BAR * share)
+    // It is full only when all is done.
+    const full = Math.min(Math.round(BAR * share), share < 1 ? BAR - 1 : BAR)
     this.say([`${act} ${'━'.repeat(full)}${'─'.repeat(BAR - full)} ${details[0]}`, ...details.slice(1)].join(' · '))
   }
 

@@ -186,7 +186,9 @@ describeOwnServers('rekindle backup', () => {
       expect(stdout).toBe('')
       if (signal === 'SIGTERM') {
         expect({ status, left }).toEqual({ status: 1, left: [] })
-        expect(stderr).toMatch(/^rekindle: stopped by SIGTERM; .*\n$/)
+        expect(stderr).toBe(
+          'rekindle: stopped by SIGTERM; no backup was taken, and earlier ones are as they were: run it again\n',
+        )
       } else {
         expect(left).toEqual([expect.stringMatching(/^\.unfinished-/)])
       }
@@ -194,6 +196,21 @@ describeOwnServers('rekindle backup', () => {
       await redis.stop()
     },
   )
+
+  it('ended by SIGTERM when the backup is in its place names it, and says what was not finished', async () => {
+    const redis = await startRedis({ args: AT_ONCE })
+    const [dir, begun] = [folder(), join(folder(), 'begun')]
+    const after = ['/bin/sh', '-c', `touch ${begun}; sleep 1000`]
+    const running = startRekindle(['backup'], env(redis, dir, { after }))
+    await until(() => existsSync(begun))
+    running.kill('SIGTERM')
+    const { status, stdout, stderr } = await running.ended
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/^Backed up 0 keys .*\.rdb\n$/)
+    expect(stderr).toMatch(/^rekindle: stopped by SIGTERM; what was taken is whole .* was not finished\n$/)
+    expect((await rekindleJson(['backup', 'list'], env(redis, dir))).answer['backups']).toHaveLength(1)
+    await redis.stop()
+  })
 
   it('killed while it copies the append-only file has rewrites switched on again by the next one', async () => {
     const redis = await startRedis({ args: [...AT_ONCE, '--appendonly', 'yes', '--appendfsync', 'no'] })
@@ -294,6 +311,48 @@ describe('rekindle backup list', () => {
       expect.stringMatching(/^\S+ \S+ +90 d +3 B +\? +\? +no +FAILED 3 d ago +redis-2\.aof$/),
       '',
     ])
+  })
+
+  it('names what it cannot read, which nothing removes', async () => {
+    const dir = folder()
+    const old = manifestOf({ taken_at: '2020-11-20T08:30:15.123Z' })
+    const manifests = {
+      'redis-1.rdb': JSON.stringify(old),
+      'redis-2.rdb': JSON.stringify({ ...old, version: 2, kind: 'rdb2' }),
+      'redis-3.rdb': '{"version": 1',
+      'redis-4.aof': '',
+      'redis-5.rdb': JSON.stringify({ ...old, sha256: 5 }),
+      'redis-6.rdb': 'null',
+      // Somebody's, but no backup.
+      notes: '{}',
+    }
+    for (const [name, manifest] of Object.entries(manifests)) {
+      writeFileSync(join(dir, name), '')
+      writeFileSync(join(dir, `${name}.json`), manifest)
+    }
+    writeFileSync(join(dir, 'redis-7.rdb'), '')
+    const before = namesIn(dir)
+    const [{ stdout, status }, { answer }] = await Promise.all([
+      rekindle(['backup', 'list', '--dir', dir]),
+      rekindleJson(['backup', 'list', '--dir', dir], {}),
+    ])
+    expect(status).toBe(0)
+    const why = [
+      ['redis-2.rdb', 'its manifest is of a newer Rekindle (version 2)'],
+      ['redis-3.rdb', 'its manifest is no JSON'],
+      ['redis-4.aof', 'its manifest is no JSON'],
+      ['redis-5.rdb', 'its manifest does not say what a manifest should'],
+      ['redis-6.rdb', 'its manifest does not say what a manifest should'],
+    ] as const
+    const lines = why.map(([name, what]) => `Unreadable: ${join(dir, name)}: ${what}; it is left alone`)
+    expect(stdout.split('\n').slice(2)).toEqual([...lines, ''])
+    expect(answer).toMatchObject({
+      backups: [{ path: join(dir, 'redis-1.rdb') }],
+      unreadable: why.map(([name, what]) => ({ path: join(dir, name), why: what })),
+    })
+    const keep = { REKINDLE_CONFIG: writeConfig({ backup: { dir, keep: { last: 1, days: 1 } } }, 'keep.yaml') }
+    await rekindle(['backup', 'prune'], keep)
+    expect(namesIn(dir)).toEqual(before)
   })
 
   it('and the others say in one line what is wrong with the call', async () => {

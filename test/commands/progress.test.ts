@@ -20,6 +20,16 @@ it('draws a bar and its details over one another, and takes them away', () => {
   expect(sent()).toBe('')
 })
 
+it('draws a full bar only when all is done', () => {
+  const bars = [0.99, 1].map((share) => {
+    const { stream, sent } = terminal(100)
+    new Progress(stream).show('Restoring', share, ['all'])
+    return sent()
+  })
+  expect(bars[0]).toContain(`${'━'.repeat(23)}─ all`)
+  expect(bars[1]).toContain(`${'━'.repeat(24)} all`)
+})
+
 it('draws no more often than a person can see', () => {
   const { stream, sent } = terminal(100)
   const progress = new Progress(stream)
