@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
+import { findProgram } from '../../lab/find-redis.js'
 import { type RunningRedis, startRedis } from '../../lab/redis.js'
-import { writeManifest } from '../../src/backup/shelf.js'
+import { type Backup, writeManifest } from '../../src/backup/shelf.js'
 import { takeBackup } from '../../src/backup/take.js'
+import { startThrowaway, type Throwaway } from '../../src/recover/throwaway.js'
+import { connectRedis } from '../../src/redis/connect.js'
 import { describeOwnServers } from '../support/processes.js'
 import { fillWithEveryType } from './every-type.js'
 import { AT_ONCE, configFor, folder, namesIn, unhurried } from './support.js'
@@ -53,6 +56,21 @@ async function boot(path: string): Promise<RunningRedis> {
   const dir = folder()
   copyFileSync(path, join(dir, 'dump.rdb'))
   return startRedis({ dir })
+}
+
+const MAY_DEBUG = ['--enable-debug-command', 'yes']
+
+/** The throwaway server with this backup, in which DEBUG is allowed. */
+async function startDebuggable({ path, manifest: { modules } }: Backup): Promise<Throwaway> {
+  const [bin, { PATH }] = [folder(), process.env]
+  const wrapper = `#!/bin/sh\nexec ${findProgram('redis-server')} "$@" ${MAY_DEBUG.join(' ')}\n`
+  writeFileSync(join(bin, 'redis-server'), wrapper, { mode: 0o755 })
+  process.env['PATH'] = `${bin}:${PATH}`
+  try {
+    return await startThrowaway({ kind: 'rdb', path, modules }, { signal: unhurried() })
+  } finally {
+    process.env['PATH'] = PATH
+  }
 }
 
 describeOwnServers('a backup', () => {
@@ -117,21 +135,32 @@ describeOwnServers('a backup', () => {
     await Promise.all([booted.stop(), redis.stop()])
   })
 
-  it('of 100 MB is taken', async () => {
-    const redis = await startRedis({ args: AT_ONCE })
+  it('of 100 MB holds every byte of it', async () => {
+    const redis = await startRedis({ args: [...AT_ONCE, ...MAY_DEBUG] })
     const connection = new Redis(redis.url)
-    const block = randomBytes(1 << 20)
-    for (let i = 0; i < 105; i++) await connection.set(`block:${i}`, Buffer.concat([Buffer.from(`${i}:`), block]))
+    // Each is another, so that none can stand for one that is damaged or missing.
+    for (let i = 0; i < 100; i++) await connection.set(`block:${i}`, randomBytes(1 << 20))
+    await connection.hset('hash', Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [i, randomBytes(1_000)])))
+    await connection.zadd('zset', ...Array.from({ length: 5_000 }, (_, i) => [i / 7, randomBytes(20)]).flat())
+    await connection.select(3)
+    await connection.set('expiring', randomBytes(100), 'EX', 3600)
+    const digest = await connection.call('DEBUG', 'DIGEST')
     connection.disconnect()
-    const config = configFor(redis.url, folder())
-    const { backup } = await takeBackup({ config, signal: unhurried() })
-    expect(backup.manifest.bytes).toBeGreaterThan(105 << 20)
-    expect(backup.manifest.keys?.total).toBe(105)
-    expect(backup.manifest.checked).toBe('ok')
-    const booted = await boot(backup.path)
-    expect(await booted.cli('DBSIZE')).toBe(105)
-    expect(await booted.cli('STRLEN', 'block:104')).toBe((1 << 20) + 4)
-    await Promise.all([booted.stop(), redis.stop()])
+    const { backup } = await takeBackup({ config: configFor(redis.url, folder()), signal: unhurried() })
+    expect(backup.manifest).toMatchObject({ checked: 'ok', keys: { total: 103, expiring: 1 } })
+    expect(backup.manifest.bytes).toBeGreaterThan(105e6)
+    const booted = await startDebuggable(backup)
+    try {
+      const copy = await connectRedis(booted.socket, 'digest')
+      expect(await copy.call('DEBUG', 'DIGEST')).toBe(digest)
+      await copy.select(3)
+      await copy.append('expiring', 'x')
+      expect(await copy.call('DEBUG', 'DIGEST')).not.toBe(digest)
+      copy.disconnect()
+    } finally {
+      await booted.close()
+      await redis.stop()
+    }
   })
 
   it('is taken twice at once', async () => {
