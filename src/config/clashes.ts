@@ -1,5 +1,6 @@
 /** Two templates must never give one key, nor a key of Rekindle's own. */
 
+import { canMeet } from './patterns.js'
 import { dotted } from './problem.js'
 import type { RowsConfig } from './rows.js'
 import type { CandlesConfig, Column, IndicatorsConfig } from './schema.js'
@@ -44,27 +45,19 @@ export function findClashes(datasets: Datasets): Clash[] {
 }
 
 /**
- * Rows clash with rows of the same template but for the names of columns, and with other keys where names without a colon give one
- * key. What values with colons could do, nobody can know here: two rows that give one key are found when they are read.
+ * Rows clash with whatever can give the same key although no value holds a colon. What values with colons could do, nobody can know
+ * here: that is found when they are read.
  */
 function rowClashes(rows: Datasets['rows'], others: ReadonlyMap<string, KeyUse>): Clash[] {
   const clashes: Clash[] = []
-  const shapes = new Map<string, KeyUse>()
+  const known = new Map(others)
   for (const [name, { key: template }] of Object.entries(rows)) {
     const use: KeyUse = { path: ['rows', name, 'key'], template, timeframe: '' }
-    const pieces = template.split(/\{[^{}]+\}/)
-    const shape = pieces.join('{}')
-    const twin = shapes.get(shape) ?? shapes.set(shape, use).get(shape)
-    if (twin && twin !== use) clashes.push(...clashesOf(twin, use))
-    const pattern = new RegExp(`^${pieces.map(literal).join('[^:]+')}$`, 'su')
-    const met = [...others].find(([key]) => pattern.test(key))
+    const met = [...known].find(([key]) => canMeet(key, template))
     if (met) clashes.push(...clashesOf(met[1], use))
+    else known.set(template, use)
   }
   return clashes
-}
-
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }
 
 function clashesOf(a: KeyUse, b: KeyUse): Clash[] {

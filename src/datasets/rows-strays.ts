@@ -1,3 +1,4 @@
+import { plainKeys } from '../config/patterns.js'
 import { templateClass } from '../decide/classes.js'
 import { ask, type Wire } from '../redis/wire.js'
 
@@ -12,13 +13,7 @@ const STEP = 1_000
  */
 export async function findStrays(redis: Wire, template: string, isWanted: (key: string) => boolean): Promise<string[]> {
   if (Number(await ask(redis, 'DBSIZE')) > MOST) return []
-  const looksAlike = new RegExp(
-    `^${template
-      .split(/\{[^{}]+\}/)
-      .map(literal)
-      .join('[^:]+')}$`,
-    'su',
-  )
+  const looksAlike = plainKeys(template)
   const strays = new Set<string>()
   for (let cursor = '0', first = true; first || cursor !== '0'; first = false) {
     const reply = await ask(redis, 'SCAN', cursor, 'MATCH', templateClass(template).match, 'COUNT', STEP)
@@ -27,8 +22,4 @@ export async function findStrays(redis: Wire, template: string, isWanted: (key: 
     cursor = next
   }
   return [...strays]
-}
-
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }

@@ -131,10 +131,10 @@ describe('with rows', () => {
     expect(status).toBe(1)
     expect(stderr.trim().split('\n').sort()).toEqual([
       expect.stringMatching(
-        /^rekindle: rows\.gone: PostgreSQL \S+: relation "gone" does not exist; check rows\.gone\.table: gone, /,
+        /^rekindle: rows\.gone: PostgreSQL \S+: relation "gone" does not exist; check rows\.gone\.table: gone in/,
       ),
       expect.stringMatching(
-        /^rekindle: rows\.no: PostgreSQL \S+: column .*nothing does not exist; check rows\.no\.table: prices, rows\.no\.key: no:/,
+        /^rekindle: rows\.no: PostgreSQL \S+: column .*nothing does not exist; check rows\.no\.key: nothing in/,
       ),
     ])
     expect(await ready()).toEqual(['rows.plans'])
