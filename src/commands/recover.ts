@@ -6,6 +6,7 @@ import { type Chosen, chooseBackups } from '../recover/choose-backup.js'
 import { type Choice, chooseKeys, classesWanted } from '../recover/choose-keys.js'
 import { type Copied, NOTHING_COPIED } from '../recover/copy-keys.js'
 import { recoverKeys } from '../recover/recover.js'
+import { NO_RULES, type RestoredRules } from '../recover/series-rules.js'
 import type { Answer } from './answer.js'
 import type { Add } from './command.js'
 import { sayKey } from './key-names.js'
@@ -72,6 +73,7 @@ class Recovery {
   private readonly choice: Choice
   private readonly startedAt = Date.now()
   private soFar: Copied = NOTHING_COPIED
+  private rules = NO_RULES
   private left = 0
 
   constructor(
@@ -86,7 +88,7 @@ class Recovery {
     const { backup, match } = this.options
     const [chosen, ...others] = await chooseBackups(config, classesWanted(config, match), backup)
     try {
-      this.soFar = await this.bringBack(chosen)
+      await this.bringBack(chosen)
       return this.report(chosen, this.troubles(chosen, others))
     } catch (error) {
       const trouble = nameNext(error, others)
@@ -95,10 +97,10 @@ class Recovery {
     }
   }
 
-  private bringBack(chosen: Chosen): Promise<Copied> {
+  private async bringBack(chosen: Chosen): Promise<void> {
     const { config, patience, progress } = this.session
     const { dryRun = false, replace = false } = this.options
-    return recoverKeys(chosen, {
+    const { rules, ...copied } = await recoverKeys(chosen, {
       url: config.redis.url,
       select: this.choice.select,
       onKey: (key) => {
@@ -114,6 +116,8 @@ class Recovery {
         progress.show(dryRun ? 'Looking' : 'Bringing back', share, [count(soFar.copied, 'key')])
       },
     })
+    this.soFar = copied
+    this.rules = rules
   }
 
   private troubles(chosen: Chosen, others: readonly Chosen[]): Trouble[] {
@@ -156,6 +160,7 @@ class Recovery {
           : [`${act} ${count(copied, 'key')} from ${chosen.path}, which was taken ${sayAge(age)} ago (${taken}).`]),
         ...(dryRun ? listNames(names, copied) : []),
         ...(kept > 0 ? [`Kept ${count(kept, 'key')} as Redis has them; --replace writes over them.`] : []),
+        ...sayRules(this.rules, dryRun),
         ...(left > 0 ? [`Left ${count(left, 'key')} to rekindle restore, which has them from PostgreSQL.`] : []),
         ...(expired > 0 ? [`The time of ${count(expired, 'key')} has come meanwhile.`] : []),
       ],
@@ -170,6 +175,8 @@ class Recovery {
         expired,
         failed,
         gone: gone.length,
+        rules_restored: this.rules.restored,
+        rules_failed: this.rules.failed,
         left_to_heal: left,
         ...(dryRun && { names: names.map(sayKey), names_complete: names.length === copied }),
         took_ms: Date.now() - this.startedAt,
@@ -177,6 +184,20 @@ class Recovery {
       troubles,
     }
   }
+}
+
+/** What became of the compaction rules of time series, where there were any. */
+function sayRules({ restored, failed, failure }: RestoredRules, dryRun: boolean): string[] {
+  const act = dryRun ? 'Would make' : 'Made'
+  return [
+    ...(restored > 0 ? [`${act} ${count(restored, 'compaction rule')} of time series anew.`] : []),
+    ...(failure
+      ? [
+          `Warning: ${count(failed, 'compaction rule')} could not be made, such as ${sayKey(failure.source)} to ` +
+            `${sayKey(failure.target)}: ${failure.message}. Make them by TS.CREATERULE.`,
+        ]
+      : []),
+  ]
 }
 
 function listNames(names: readonly Buffer[], total: number): string[] {

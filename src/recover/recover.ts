@@ -4,6 +4,7 @@ import { redisTrouble } from '../redis/trouble.js'
 import { checkSum } from './check-sum.js'
 import type { Chosen } from './choose-backup.js'
 import { type Copied, copyKeys, ensureRoomFor } from './copy-keys.js'
+import { type RestoredRules, restoreRules } from './series-rules.js'
 import { startThrowaway } from './throwaway.js'
 
 export interface RecoverOptions {
@@ -24,11 +25,16 @@ export interface RecoverOptions {
   readonly onCopying?: (soFar: Copied, share: number) => void
 }
 
+/** What came of it: the keys, and the compaction rules of those that are time series. */
+export interface Recovered extends Copied {
+  readonly rules: RestoredRules
+}
+
 /**
  * Brings chosen keys from a backup into the live Redis, from and to the database of its URL. Rejects with a Trouble,
  * `bad_backup` where another backup may do, or with the signal's reason; what was brought back until then stays.
  */
-export async function recoverKeys(backup: Chosen, options: RecoverOptions): Promise<Copied> {
+export async function recoverKeys(backup: Chosen, options: RecoverOptions): Promise<Recovered> {
   const { url, select, onKey, replace, dryRun, signal, onChecking, onLoading, onCopying } = options
   const database = await askDatabase(url)
   await checkSum(backup, { signal, ...(onChecking && { onProgress: onChecking }) })
@@ -36,7 +42,7 @@ export async function recoverKeys(backup: Chosen, options: RecoverOptions): Prom
   const ends = { from: throwaway.socket, to: url, database, signal }
   try {
     if (!dryRun) await ensureRoomFor({ ...ends, select })
-    return await copyKeys({
+    const copied = await copyKeys({
       ...ends,
       select: (key) => {
         onKey?.(key)
@@ -46,6 +52,7 @@ export async function recoverKeys(backup: Chosen, options: RecoverOptions): Prom
       dryRun,
       ...(onCopying && { onProgress: onCopying }),
     })
+    return { ...copied, rules: await restoreRules({ ...ends, copied, select, dryRun }) }
   } finally {
     await throwaway.close()
   }

@@ -88,6 +88,7 @@ async function estimate(
     const chosen = keys.filter((key) => !isOurs(key.toString('latin1')) && select(key))
     const every = Math.max(1, Math.floor(chosen.length / SAMPLE))
     const sample = chosen.filter((_, i) => i % every === 0)
+    // Where that may not be asked, every key counts as missing.
     const there = await target.exchange(sample.map(exists))
     const sizes = await sizesOf(source, sample)
     const missing = sizes.reduce((sum, size, i) => sum + (there[i] === 1 ? 0 : size + PLACE), 0)

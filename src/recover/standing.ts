@@ -30,6 +30,8 @@ export class Standing {
     for (let at = 0; at < this.written.length; at += BATCH) {
       const batch = this.written.slice(at, at + BATCH)
       const replies = await target.exchange(batch.map(({ key }) => exists(key)))
+      // A user who may not ask: then no more of it.
+      if (replies[0] instanceof Error) break
       const now = Date.now()
       gone.push(...batch.flatMap(({ key, until }, i) => (replies[i] === 0 && until > now + CLOSE ? [key] : [])))
     }

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { startRedis } from '../../lab/redis.js'
+import { takeAofBackup } from '../../src/backup/aof.js'
 import { takeBackup } from '../../src/backup/take.js'
 import { connect } from '../recover/connections.js'
 import { makeFolder } from '../recover/folders.js'
@@ -129,6 +130,136 @@ describeOwnServers('rekindle recover', () => {
     expect(await keys()).toHaveLength(3)
   })
 
+  describe('of several backups', () => {
+    let dir: string
+    const take = async (more: object = {}, url = redis.url) => {
+      const settings = { layout: 'sortedset' as const, more: { backup: { dir }, keys: KEYS, ...more } }
+      return (await takeBackup({ config: testConfig(url, NO_POSTGRES, settings), signal })).backup.path
+    }
+    const from = (...args: string[]) =>
+      rekindle(
+        ['recover', '--config', writeConfig({ ...configOf(KEYS), backup: { dir } }, 'several.yaml'), ...args],
+        env,
+      )
+
+    beforeEach(async () => {
+      dir = makeFolder()
+      await redis.cli('SET', 'sub:user:1', 'x')
+    })
+
+    it('takes the one of before the loss, and says so', async () => {
+      const good = await take()
+      await redis.cli('FLUSHALL')
+      const empty = await take()
+      const { status, stdout } = await from()
+      expect(status).toBe(0)
+      expect(stdout).toContain(
+        `Warning: newer backups were passed over: ${basename(empty)} holds no key at all.\nBrought back 1 key from ${good}`,
+      )
+      expect(await keys()).toEqual(['sub:user:1'])
+    })
+
+    it('calls it no success to bring back nothing, and names an older one', async () => {
+      const good = await take()
+      await redis.cli('FLUSHALL')
+      await redis.cli('SET', 'ratelimit:1', 'x')
+      const after = await take()
+      const { status, stdout, stderr } = await from('--backup', after)
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+      expect(stderr).toContain(
+        `the backup holds no key of a class with recovery: backup; an older one may: --backup ${good}`,
+      )
+      expect(await from('--backup', after, '--match', 'ratelimit:*', '--dry-run')).toMatchObject({ status: 0 })
+    })
+
+    it('refuses one that was altered, and names the next', async () => {
+      const good = await take()
+      const altered = await take()
+      await redis.cli('FLUSHALL')
+      const bytes = readFileSync(altered)
+      writeFileSync(altered, Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])]))
+      for (const args of [[], ['--into', makeFolder()]]) {
+        const { status, stderr } = await from(...args)
+        expect(status).toBe(1)
+        expect(stderr).toContain('its sha256 is another; use the next one, of 2')
+        expect(stderr).toContain(`--backup ${good}`)
+      }
+      expect(await keys()).toEqual([])
+    })
+
+    it('refuses an append-only file of which a part was emptied or taken away', async () => {
+      const logged = await startRedis({ args: ['--appendonly', 'yes'] })
+      try {
+        await logged.cli('SET', 'sub:user:7', 'x')
+        const settings = { more: { backup: { dir } } }
+        const { backup } = await takeAofBackup({ config: testConfig(logged.url, NO_POSTGRES, settings), signal })
+        await logged.cli('FLUSHALL')
+        env['REDIS_URL'] = logged.url
+        const inside = (name: string): string => join(backup.path, 'appendonlydir', `appendonly.aof.${name}`)
+        const bytes = readFileSync(inside('1.incr.aof'))
+        truncateSync(inside('1.incr.aof'), 0)
+        expect(await from()).toMatchObject({ status: 1, stderr: expect.stringContaining('sha256') })
+        writeFileSync(inside('1.incr.aof'), bytes)
+        const manifest = readFileSync(inside('manifest'))
+        rmSync(inside('manifest'))
+        expect(await from()).toMatchObject({ status: 1, stderr: expect.stringContaining('sha256') })
+        writeFileSync(inside('manifest'), manifest)
+        expect(await from()).toMatchObject({ status: 0, stdout: expect.stringContaining('Brought back 1 key') })
+      } finally {
+        await logged.stop()
+      }
+    })
+
+    it('leaves those of another Redis alone, unless one is named', async () => {
+      const other = await startRedis(PROMPT)
+      try {
+        await other.cli('SET', 'sub:user:8', 'x')
+        const foreign = await take({}, other.url)
+        const { status, stderr } = await from()
+        expect(status).toBe(1)
+        expect(stderr).toContain(`only of 127.0.0.1:${other.port}; if that is the one you mean, name it: --backup`)
+        const named = await from('--backup', foreign)
+        expect(named.stdout).toMatch(/^Warning: .* is of 127\.0\.0\.1:\d+, and not of /)
+        expect(await keys()).toEqual(['sub:user:1', 'sub:user:8'])
+      } finally {
+        await other.stop()
+      }
+    })
+
+    it.skipIf(!inject('hasTimeSeries'))('makes the compaction rules of time series anew', async () => {
+      await redis.cli('TS.CREATE', 'sub:series')
+      await redis.cli('TS.CREATE', 'sub:hourly')
+      await redis.cli('TS.CREATERULE', 'sub:series', 'sub:hourly', 'AGGREGATION', 'avg', '3600000')
+      await take()
+      await redis.cli('FLUSHALL')
+      const { status, stdout } = await from('--match', 'sub:*')
+      expect(status).toBe(0)
+      expect(stdout).toContain('Made 1 compaction rule of time series anew.')
+      const info = (await redis.cli('TS.INFO', 'sub:series')) as unknown[]
+      expect(JSON.stringify(info[info.indexOf('rules') + 1])).toMatch(/sub:hourly.*3600000.*AVG/)
+    })
+
+    it('pushes out nothing that Redis holds', async () => {
+      const fill = "for i = 1, 2000 do redis.call('SET', ARGV[1] .. i, string.rep('x', 1000)) end"
+      await redis.cli('EVAL', fill, '0', 'sub:user:')
+      await take()
+      await redis.cli('FLUSHALL')
+      await redis.cli('EVAL', fill, '0', 'live:')
+      const used = Number(/used_memory:(\d+)/.exec(String(await redis.cli('INFO', 'memory')))?.[1])
+      await redis.cli('CONFIG', 'SET', 'maxmemory', used + 1_000_000, 'maxmemory-policy', 'allkeys-lru')
+      try {
+        const { status, stderr } = await from()
+        expect(status).toBe(1)
+        expect(stderr).toMatch(/Redis has room for .*would evict other keys; raise maxmemory/)
+        expect(await from('--dry-run')).toMatchObject({ status: 0 })
+        expect(await from('--match', 'sub:user:77*')).toMatchObject({ status: 0 })
+        expect((await keys()).filter((key) => key.startsWith('live:'))).toHaveLength(2_000)
+      } finally {
+        await redis.cli('CONFIG', 'SET', 'maxmemory', '0', 'maxmemory-policy', 'noeviction')
+      }
+    })
+  })
+
   it('stops at SIGINT, says what was done, and leaves nothing behind', async () => {
     const big = await startRedis(PROMPT)
     try {
@@ -166,6 +297,16 @@ describeOwnServers('rekindle recover', () => {
       config = writeConfig(configOf(KEYS))
       expect(status).toBe(2)
       expect(stderr).toContain("--match 'sub:user:*'")
+    })
+
+    it('with a pattern that is empty', async () => {
+      expect(await recover('--match', '')).toMatchObject({ status: 2, stderr: expect.stringContaining("'sub:user:*'") })
+    })
+
+    it('and its help says each default once', async () => {
+      const { stdout } = await rekindle(['recover', '--help'])
+      expect(stdout.match(/default:/g)).toHaveLength(1)
+      expect(stdout).toContain('(default: the classes with')
     })
 
     it('with --into and --match at once', async () => {
@@ -224,6 +365,13 @@ describeOwnServers('rekindle recover', () => {
       expect(stderr).toContain('redis-server is not on PATH')
     })
 
+    it('with nothing, if the user may only write', async () => {
+      await redis.cli('ACL', 'SETUSER', 'writer', 'on', '>right', '%W~sub:user:*', '-@all', '+restore', '+ping')
+      const url = redis.url.replace('redis://', 'redis://writer:right@')
+      const ran = await rekindle(['recover', '--config', config, '--backup', backup], { ...env, REDIS_URL: url })
+      expect(ran).toMatchObject({ status: 0, stdout: expect.stringContaining('Brought back 3 keys') })
+    })
+
     it('with the password', async () => {
       await redis.cli('ACL', 'SETUSER', 'recoverer', 'on', '>right', '~*', '+@all')
       const url = redis.url.replace('redis://', 'redis://recoverer:wrong@')
@@ -234,7 +382,8 @@ describeOwnServers('rekindle recover', () => {
 
     it('if Redis is away', async () => {
       const url = 'redis://127.0.0.1:1/0'
-      const { status, stderr } = await rekindle(['recover', '--config', config], { ...env, REDIS_URL: url })
+      const args = ['recover', '--config', config, '--backup', backup]
+      const { status, stderr } = await rekindle(args, { ...env, REDIS_URL: url })
       expect(status).toBe(1)
       expect(stderr).toContain('ECONNREFUSED')
     })
