@@ -34,9 +34,10 @@ function headline({ version, census, risks, unchecked }: Diagnosis, server: stri
   const keys = census ? `, ${sayCount(census.total, 'key')}` : ''
   const serious = risks.filter(({ severity }) => severity === 'risk').length
   const partly = unchecked.length > 0 ? ', as far as could be checked' : ''
+  const isUnknown = version === undefined
   const verdict =
-    serious > 0
-      ? screen.paint(sayCount(serious, 'risk'), 'red')
+    serious > 0 || isUnknown
+      ? screen.paint(serious > 0 ? sayCount(serious, 'risk') : 'its health is unknown', 'red')
       : screen.paint(`healthy${partly}`, partly ? 'yellow' : 'green')
   return [`Redis${version ? ` ${clean(version)}` : ''} at ${clean(server)}${keys}: ${verdict}.`]
 }

@@ -65,7 +65,7 @@ export class Inventory {
 
   /** The keys that would not come back by themselves, as they were last counted. */
   get stake(): KeysAtStake {
-    return stakeOf(this.latest?.classes ?? [])
+    return stakeOf(this.latest, this.config.keys)
   }
 
   /** Takes note that what the last loss took was brought back: it can be lost again before it is counted again. */
@@ -129,10 +129,15 @@ export class Inventory {
     for (const { at, classes } of candidates) {
       for (const its of classes) {
         const other = found.get(its.class)
-        if (!other || its.keys > other.keys) found.set(its.class, { ...its, at })
+        if (!other || this.worth(its) > this.worth(other)) found.set(its.class, { ...its, at })
       }
     }
     return [...found.values()]
+  }
+
+  /** How much a count can tell: keys that went while they were counted are missing from the sample. */
+  private worth({ class: its, keys, sample }: ClassCount): number {
+    return this.isOfDataset(its) ? keys : keys * Math.min(1, sample.length / Math.min(keys, SAMPLES))
   }
 
   /** Where nothing was counted yet: the daemon was started after the loss. The backup tells what there was. */

@@ -1,5 +1,7 @@
 /** What the findings of the doctor are drawn from: plain data. What could not be read is undefined, and no finding comes of it. */
 
+import type { KeyClass } from '../model.js'
+
 /** The keys that would not come back by themselves. */
 export interface KeysAtStake {
   /** Those that only a backup brings back, and those of no class: unknown is not safe. Of the classes present. */
@@ -100,6 +102,21 @@ export interface BackupFacts {
   readonly failed: { readonly file: string; readonly why: string } | undefined
 }
 
+/** A class that only a backup brings back, of which no key is left, though a backup holds some. */
+export interface GoneClass {
+  readonly match: string
+  readonly impact: string | undefined
+  /** How many keys the backup holds that had no time to live, and when it was taken, in epoch ms. */
+  readonly keys: number
+  readonly takenAt: number
+}
+
+/** A class that never counts, since one before it matches all that it matches. */
+export interface Shadowed {
+  readonly earlier: KeyClass
+  readonly later: KeyClass
+}
+
 /** What is absent was not looked at. */
 export interface RiskFacts {
   readonly at: number
@@ -109,6 +126,8 @@ export interface RiskFacts {
   readonly replicas?: readonly ReplicaFacts[]
   readonly access?: AccessFacts | undefined
   readonly backups?: BackupFacts | undefined
+  readonly gone?: readonly GoneClass[]
+  readonly shadowed?: readonly Shadowed[]
   /** Keys that were evicted since the last look. */
   readonly evictedSince?: number | undefined
 }

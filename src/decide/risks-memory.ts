@@ -17,11 +17,13 @@ export function* memoryRisks(facts: RiskFacts, standing: ReadonlySet<string>): G
 
 function* evictionRisks({ server, stake, evictedSince }: RiskFacts): Generator<Risk> {
   const { policy, maxMemory } = server
+  // What was counted is older than what INFO says now.
+  const expiring = stake.expiring && server.expires !== 0
   if (policy === undefined || !isAtStake(stake)) return
   const all = policy.startsWith('allkeys-')
-  const some = policy.startsWith('volatile-') && stake.expiring
+  const some = policy.startsWith('volatile-') && expiring
   if (!all && !some) return
-  const mend = `${setting(server, 'maxmemory-policy', stake.expiring ? 'noeviction' : 'volatile-lru')}, or move the cache to a server of its own`
+  const mend = `${setting(server, 'maxmemory-policy', expiring ? 'noeviction' : 'volatile-lru')}, or move the cache to a server of its own`
   yield {
     code: 'eviction_drops_keys',
     severity: maxMemory === 0 ? 'note' : 'risk',

@@ -1,6 +1,7 @@
 import type { Risk } from '../model.js'
 import { accessRisks } from './risks-access.js'
 import { backupRisks } from './risks-backups.js'
+import { classRisks } from './risks-classes.js'
 import type { RiskFacts } from './risks-facts.js'
 import { memoryRisks } from './risks-memory.js'
 import { persistenceRisks } from './risks-persistence.js'
@@ -14,6 +15,7 @@ import { directoryRisks, replicaRisks } from './risks-replicas.js'
  */
 export function risksOf(facts: RiskFacts, standing: ReadonlySet<string> = new Set()): Risk[] {
   const risks = [
+    ...classRisks(facts),
     ...persistenceRisks(facts),
     ...memoryRisks(facts, standing),
     ...directoryRisks(facts),

@@ -10,6 +10,8 @@ export interface BackupsRead {
   readonly facts: BackupFacts | undefined
   /** The newest backup of this server that has not failed its proof. */
   readonly newest: Backup | undefined
+  /** All of this server, newest first. */
+  readonly all: readonly Backup[]
   readonly unchecked: readonly Unchecked[]
 }
 
@@ -25,7 +27,7 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
   } catch (error) {
     if (!(error instanceof Trouble)) throw error
     const unchecked = { what: 'backups', why: `${error.message}: ${error.hint}`, grant: '' }
-    return { facts: undefined, newest: undefined, unchecked: [unchecked] }
+    return { facts: undefined, newest: undefined, all: [], unchecked: [unchecked] }
   }
   const ours = ofServer(shelf, redis.url)
   const taken = ({ manifest }: Backup): number => Date.parse(manifest.taken_at)
@@ -37,6 +39,7 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
   const oldest = ours.at(-1)
   return {
     newest,
+    all: ours,
     unchecked: [],
     facts: {
       dir,

@@ -52,6 +52,7 @@ export async function takeCensus(
       })
     }
     if (classes.some(({ expiryKnown }) => !expiryKnown)) unchecked.push(NO_EXPIRY)
+    if (!inventory.exact) unchecked.push(inPart(inventory))
     return { ...inventory, classes, shapes: shapes.commonest(SHAPES), unchecked }
   } catch (error) {
     let refused: Unchecked | undefined
@@ -62,6 +63,15 @@ export async function takeCensus(
     }
     if (refused) return refused
     throw error
+  }
+}
+
+function inPart({ seen, total }: Inventory): Unchecked {
+  const [some, all] = [seen, total].map((keys) => keys.toLocaleString('en-US'))
+  return {
+    what: 'classes of few keys',
+    why: `only ${some} of ${all} keys were looked at: rare ones may be missed`,
+    grant: '',
   }
 }
 

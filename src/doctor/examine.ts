@@ -2,13 +2,15 @@ import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { risksOf } from '../decide/risks.js'
-import type { KeysAtStake, ServerState } from '../decide/risks-facts.js'
+import { shadowedClasses } from '../decide/risks-classes.js'
+import type { KeysAtStake, RiskFacts, ServerState } from '../decide/risks-facts.js'
 import type { Risk } from '../model.js'
 import type { Wire } from '../redis/wire.js'
 import { readAccess } from './access.js'
 import { readBackups } from './backups.js'
 import { type Census, takeCensus } from './census.js'
 import { otherDatabases, readServer, type Unchecked } from './facts.js'
+import { goneClasses } from './gone.js'
 import { readHost } from './host.js'
 import type { CountOptions } from './inventory.js'
 import { stakeOf } from './inventory.js'
@@ -43,12 +45,27 @@ export async function examine(
     readBackups(config, at),
     readHost(info, state.dir, config.backup.dir),
   ])
-  const counted = await takeCensus(wire, classifier(classesOf(config)), options)
+  const classes = classesOf(config)
+  const shadowed = shadowedClasses(classes)
+  const counted = await takeCensus(wire, classifier(classes), options)
   const census = 'classes' in counted ? counted : undefined
+  const declared = config.keys.filter((each) => !shadowed.some(({ later }) => later === each))
+  // Where keys may not be listed, any may be at stake.
   const stake: KeysAtStake = census
-    ? stakeOf(census.classes)
-    : { backup: 0, unclassified: state.keys ?? 0, expiring: false }
-  const facts = { at, server: state, stake, replicas, access: access.access, backups: backups.facts, host }
+    ? stakeOf(census, declared)
+    : { ...stakeOf(undefined, declared), unclassified: state.keys ?? 0, expiring: (state.expires ?? 0) > 0 }
+  const gone = census ? goneClasses(declared, census, backups.all, wire.database) : []
+  const facts: RiskFacts = {
+    at,
+    server: state,
+    stake,
+    replicas,
+    access: access.access,
+    backups: backups.facts,
+    host,
+    gone,
+    shadowed,
+  }
   return {
     at,
     version: info.get('redis_version'),

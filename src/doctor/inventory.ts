@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Classify, isOurs } from '../decide/classes.js'
-import type { KeysAtStake } from '../decide/risks-facts.js'
+import { parseInfo } from '../decide/info.js'
+import { type KeysAtStake, readKeyspace } from '../decide/risks-facts.js'
 import type { KeyClass } from '../model.js'
 import { ask, encode, exchange, type Wire } from '../redis/wire.js'
+import { Tally } from './tally.js'
 
 export interface CountLimits {
   /** How many keys are looked at, at most, and for how long, in ms. */
@@ -34,10 +36,12 @@ export interface ClassCount {
   readonly keys: number
   /** False where not all keys were looked at. */
   readonly exact: boolean
-  /** Keys of the class, chosen evenly. Those whose names are no UTF-8 are counted, but not named: we could not ask for them. */
+  /** Keys of the class, chosen evenly, and the same ones at each count. Those whose names are no UTF-8 are counted, but not named: we could not ask for them. */
   readonly sample: readonly SampledKey[]
   /** False where Redis would not say whether they have a time to live. */
   readonly expiryKnown: boolean
+  /** Whether any of those that were asked has one: more are asked than named, where it matters. */
+  readonly expiring: boolean
 }
 
 export interface Inventory {
@@ -48,6 +52,8 @@ export interface Inventory {
   /** How many keys were looked at. */
   readonly seen: number
   readonly exact: boolean
+  /** How many keys have a time to live, by INFO; undefined where that is forbidden. */
+  readonly expires: number | undefined
   readonly classes: readonly ClassCount[]
   /** Rekindle's own keys, which belong to no class. */
   readonly own: number
@@ -56,6 +62,8 @@ export interface Inventory {
 /** Ten million keys are not walked: SCAN goes through the buckets in scattered order, so that its beginning is a fair sample. */
 const LIMITS: CountLimits = { keys: 1_000_000, ms: 10_000 }
 const SAMPLES = 100
+/** Keys of a class at stake that are asked whether they have a time to live: one in a thousand that has is likely found. */
+const ASKED = 2_000
 /** Keys in one SCAN: a tenth of a ms of Redis' time. */
 const STEP = 500
 /** A round trip that takes longer, in ms, is followed by a pause as long: then Redis is busy with something else. */
@@ -64,32 +72,16 @@ const LONGEST_PAUSE = 250
 /** Commands about single keys in one round trip. */
 const BATCH = 200
 
-class Tally {
-  keys = 0
-  readonly sample: string[] = []
-  private nameable = 0
-
-  constructor(private readonly most: number) {}
-
-  /** Counts a key; each that was ever counted is in the sample with the same chance. */
-  add(key: string): void {
-    this.keys++
-    if (key.includes('\ufffd')) return
-    this.nameable++
-    if (this.sample.length < this.most) this.sample.push(key)
-    else {
-      const place = Math.floor(Math.random() * this.nameable)
-      if (place < this.most) this.sample[place] = key
-    }
-  }
-}
-
 /** Counts the keys of each class in the wire's database, with bounded work. Rejects with the signal's reason, and with what SCAN answers. */
 export async function countClasses(wire: Wire, classify: Classify, options: CountOptions = {}): Promise<Inventory> {
   const { signal, limits = LIMITS, samples = () => SAMPLES, onStranger, onStep } = options
   const at = Date.now()
   const total = Number(await ask(wire, 'DBSIZE'))
   const tallies = new Map<KeyClass | undefined, Tally>()
+  const howMany = (its: KeyClass | undefined): number => {
+    const named = samples(its)
+    return named > 0 && isPrecious(its) ? Math.max(named, ASKED) : named
+  }
   let [seen, own] = [0, 0]
   let cursor = '0'
   do {
@@ -106,7 +98,7 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
       }
       const its = classify(key)
       if (!its) onStranger?.(key)
-      const tally = tallies.get(its) ?? new Tally(samples(its))
+      const tally = tallies.get(its) ?? new Tally(howMany(its))
       tallies.set(its, tally)
       tally.add(key)
     }
@@ -116,30 +108,55 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
   const exact = cursor === '0'
   const scale = (keys: number): number =>
     exact || seen === 0 ? keys : Math.round((keys * Math.max(total, seen)) / seen)
+  const expires = await countExpiring(wire)
   const classes: ClassCount[] = []
   for (const [its, { keys, sample }] of tallies) {
-    classes.push({ class: its, keys: scale(keys), exact, ...(await withExpiry(wire, sample)) })
+    const asked = expires === 0 ? sample.slice(0, samples(its)) : sample
+    const known = await withExpiry(wire, asked)
+    classes.push({ class: its, keys: scale(keys), exact, ...known, sample: known.sample.slice(0, samples(its)) })
   }
-  return { at, total, seen, exact, classes, own: scale(own) }
+  return { at, total, seen, exact, expires, classes, own: scale(own) }
 }
 
-/** The keys of an inventory that would not come back by themselves. */
-export function stakeOf(classes: readonly ClassCount[]): KeysAtStake {
-  const isAtStake = (its: ClassCount): boolean => its.class === undefined || its.class.recovery === 'backup'
+/** The keys of a class that would not come back by themselves; of no class: unknown is not safe. */
+function isPrecious(its: KeyClass | undefined): boolean {
+  return its === undefined || its.recovery === 'backup'
+}
+
+/**
+ * The keys of an inventory that would not come back by themselves. `declared` are the classes of the configuration: the user says
+ * that keys of these matter, though there may be none at the moment. Undefined: nothing was counted yet.
+ */
+export function stakeOf(
+  counted: Pick<Inventory, 'classes' | 'exact' | 'expires' | 'own'> | undefined,
+  declared: readonly KeyClass[] = [],
+): KeysAtStake {
+  const { classes = [], exact = false, expires, own = 0 } = counted ?? {}
   const sum = (some: readonly ClassCount[]): number => some.reduce((total, { keys }) => total + keys, 0)
+  const present = new Set(classes.flatMap(({ class: its, keys }) => (its && keys > 0 ? [its.match] : [])))
+  const precious = classes.filter((its) => isPrecious(its.class))
+  // If all others had a time to live, and still more keys have one, some of these do.
+  const certain = exact && expires !== undefined && expires > sum(classes) - sum(precious) + own
+  const likely = precious.some(({ expiring, expiryKnown }) => expiring || !expiryKnown)
   return {
     backup: sum(classes.filter((its) => its.class?.recovery === 'backup')),
     unclassified: sum(classes.filter((its) => its.class === undefined)),
-    expiring: classes.filter(isAtStake).some(mayExpire),
+    expiring: expires !== 0 && (certain || likely),
+    absent: declared.flatMap(({ match, recovery }) => (recovery === 'backup' && !present.has(match) ? [match] : [])),
   }
 }
 
-function mayExpire({ sample, expiryKnown }: ClassCount): boolean {
-  return !expiryKnown || sample.some(({ expiresAt }) => expiresAt !== undefined)
+async function countExpiring(wire: Wire): Promise<number | undefined> {
+  const [info] = await exchange(wire, [encode('INFO', 'keyspace')])
+  if (typeof info !== 'string') return undefined
+  return readKeyspace(parseInfo(info)).find(({ database }) => database === wire.database)?.expires ?? 0
 }
 
 /** Adds when keys expire, and leaves out those that are gone meanwhile. */
-async function withExpiry(wire: Wire, names: readonly string[]): Promise<Pick<ClassCount, 'sample' | 'expiryKnown'>> {
+async function withExpiry(
+  wire: Wire,
+  names: readonly string[],
+): Promise<Pick<ClassCount, 'sample' | 'expiryKnown' | 'expiring'>> {
   let expiryKnown = true
   const found: SampledKey[] = []
   for (let i = 0; i < names.length; i += BATCH) {
@@ -156,5 +173,5 @@ async function withExpiry(wire: Wire, names: readonly string[]): Promise<Pick<Cl
       found.push(typeof left === 'number' && left >= 0 ? { name, expiresAt: now + left } : { name })
     })
   }
-  return { sample: found, expiryKnown }
+  return { sample: found, expiryKnown, expiring: found.some(({ expiresAt }) => expiresAt !== undefined) }
 }

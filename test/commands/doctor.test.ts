@@ -41,6 +41,7 @@ const hasScript = ['/usr/bin/script', '/bin/script'].some(existsSync)
 describeOwnServers('rekindle doctor', () => {
   const redis = useRedis({ modules: false })
   const env = () => environment(redis.url)
+  const cache = () => environment(redis.url, { keys: KEYS.filter(({ recovery }) => recovery === 'itself') })
   const fill = (script: string) => redis.cli('EVAL', script, 0)
 
   beforeEach(async () => {
@@ -56,20 +57,28 @@ describeOwnServers('rekindle doctor', () => {
     )
 
   it('is content with a pure cache that is not persisted', async () => {
-    const { status, stdout, stderr } = await rekindle(['doctor'], env())
+    const { status, stdout, stderr } = await rekindle(['doctor'], cache())
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const lines = stdout.split('\n')
     expect(lines[0]).toMatch(/^Redis \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+\/0, 40 keys: healthy/)
     expect(stdout).toMatch(/^ {2}ratelimit:\* +20 +[\d.]+ K?B +its writers +until then: no limit for 60 s$/m)
     expect(stdout).toMatch(/^ {2}ohlcv:\*:\* +20 +[\d.]+ K?B +PostgreSQL$/m)
     expect(stdout).not.toContain('✗')
-    const { answer } = await rekindleJson(['doctor'], env())
+    const { answer } = await rekindleJson(['doctor'], cache())
     expect(answer).toMatchObject({ ok: true, keys: 40, exact: true })
+  })
+
+  it('is not content where keys are to come that only a backup brings back', async () => {
+    const { status, stdout } = await rekindle(['doctor'], env())
+    expect(status).toBe(1)
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      'a crash loses the keys of class backup to come (sub:user:*; there are none now). [aof_off]',
+    )
   })
 
   it('says what an empty Redis is', async () => {
     await redis.cli('FLUSHALL')
-    const { status, stdout } = await rekindle(['doctor'], env())
+    const { status, stdout } = await rekindle(['doctor'], cache())
     expect(status).toBe(0)
     expect(stdout).toContain('It holds no keys that could be lost.')
   })
@@ -164,6 +173,17 @@ describeOwnServers('rekindle doctor with few rights', () => {
     const unchecked = answer['unchecked'] as { what: string; grant: string }[]
     expect(unchecked.filter(({ what }) => !what.startsWith('the machine'))).toEqual([])
     expect((answer['findings'] as { code: string }[]).map(({ code }) => code)).toContain('flush_open')
+  })
+
+  it('does not call healthy what tells nothing', async () => {
+    await redis.cli('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', '-@all', '+ping')
+    const { status, stdout } = await rekindle(['doctor'], environment(url()))
+    expect(status).toBe(1)
+    expect(stdout.split('\n')[0]).not.toContain('healthy')
+    const cache = environment(url(), { keys: KEYS.slice(1) })
+    const of = await rekindle(['doctor'], cache)
+    expect(of.status).toBe(1)
+    expect(of.stdout.split('\n')[0]).toMatch(/^Redis at 127\.0\.0\.1:\d+\/0: its health is unknown\.$/)
   })
 
   it('takes keys that it may not list for unknown, and unknown for unsafe', async () => {

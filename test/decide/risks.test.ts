@@ -9,7 +9,7 @@ const NOW = 100 * DAY
 
 /** A server about which nothing is to be said, however precious its keys. */
 const SOUND: ServerState = {
-  ...readState(parseInfo('role:master\r\nconnected_slaves:1\r\ndb0:keys=10,expires=0\r\n'), new Map()),
+  ...readState(parseInfo('role:master\r\nconnected_slaves:1\r\ndb0:keys=10,expires=5\r\n'), new Map()),
   aof: true,
   appendfsync: 'everysec',
   pausesFsync: false,
@@ -122,6 +122,11 @@ const CASES: [string, Story, string[]][] = [
     'volatile-ttl, and keys that expire',
     { server: { policy: 'volatile-ttl' }, stake: { ...PRECIOUS, expiring: true } },
     ['eviction_drops_keys'],
+  ],
+  [
+    'volatile-ttl, and keys that expired since',
+    { server: { policy: 'volatile-ttl', expires: 0 }, stake: { ...PRECIOUS, expiring: true } },
+    [],
   ],
   ['evictions go on', { server: { policy: 'allkeys-lfu' }, evictedSince: 5 }, ['eviction_drops_keys', 'evicting']],
   ['evictions of other keys', { server: { policy: 'volatile-lru' }, evictedSince: 5 }, []],

@@ -123,6 +123,7 @@ describe('fatesOf', () => {
     exact: true,
     sample: [],
     expiryKnown: true,
+    expiring: false,
     bytes: 1,
     bytesExact: true,
   })

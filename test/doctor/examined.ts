@@ -9,6 +9,9 @@ export const KEYS = [
   { match: 'ratelimit:*', recovery: 'itself' },
 ] as const
 
+/** Classes of a pure cache: no key is at stake. */
+export const CACHE = { keys: KEYS.filter(({ recovery }) => recovery === 'itself') }
+
 /** A configuration for a Redis, with no backups but where `more` says so. */
 export function doctorConfig(url: string, more: object = {}): Config {
   return configSchema.parse({ redis: { url }, keys: KEYS, backup: { dir: '/nowhere' }, ...more })

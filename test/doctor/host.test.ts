@@ -7,7 +7,7 @@ import { readHost } from '../../src/doctor/host.js'
 import { mountOf } from '../../src/doctor/mounts.js'
 import { describeOwnServers } from '../support/processes.js'
 import { useRedis } from '../support/servers.js'
-import { codesOf, withWire } from './examined.js'
+import { CACHE, codesOf, withWire } from './examined.js'
 
 const MOUNTS = `22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 0:50 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/a - b
@@ -73,7 +73,7 @@ describeOwnServers('a server whose data lies in memory', () => {
   const redis = useRedis({ modules: false, dir: own })
 
   it.runIf(isLinux)('is found out', async () => {
-    expect(await codesOf(redis.url)).not.toContain('dir_not_lasting')
+    expect(await codesOf(redis.url, CACHE)).not.toContain('dir_not_lasting')
     await redis.cli('SET', 'sub:user:1', 1)
     expect(await codesOf(redis.url)).toContain('dir_not_lasting')
   })

@@ -39,7 +39,7 @@ describeOwnServers('countClasses', () => {
     for (const { expiresAt = 0 } of byMatch.get('rate:*')?.sample ?? []) {
       expect(Math.abs(expiresAt - Date.now() - 600_000)).toBeLessThan(10_000)
     }
-    expect(stakeOf(classes)).toEqual({ backup: 300, unclassified: 1, expiring: false })
+    expect(stakeOf({ ...all, classes })).toEqual({ backup: 300, unclassified: 1, expiring: false, absent: [] })
   })
 
   it('samples evenly, not only what it meets first', async () => {
@@ -49,6 +49,36 @@ describeOwnServers('countClasses', () => {
     const mean = numbers.reduce((sum, each) => sum + each, 0) / numbers.length
     // Five standard errors of the mean of 100 of 5,000 numbers.
     expect(Math.abs(mean - 2_500)).toBeLessThan(5 * 145)
+  })
+
+  it('finds the few that expire among many, at each look', async () => {
+    await fill(
+      `for i = 1, 20050 do redis.call('SET', 'sub:' .. i, i) end
+       for i = 1, 50 do redis.call('SET', 'sub:t' .. i, i, 'EX', 600) end`,
+    )
+    const looks = async () => {
+      const counts = [await count(), await count(), await count()]
+      for (const { classes } of counts) expect(classes[0]?.sample).toHaveLength(100)
+      return counts.map((counted) => stakeOf(counted).expiring)
+    }
+    expect(await looks()).toEqual([true, true, true])
+    // Where others expire, too, it hangs on the sample: which is always the same.
+    await fill(
+      `for i = 1, 200 do
+         redis.call('SET', 'rate:' .. i, i, 'EX', 600)
+         redis.call('SET', 'rate:s' .. i, i)
+       end`,
+    )
+    const [first, ...others] = await looks()
+    expect(others).toEqual([first, first])
+    await fill(`for i = 1, 50 do redis.call('PERSIST', 'sub:t' .. i) end`)
+    expect(await looks()).toEqual([false, false, false])
+  })
+
+  it('names the same keys at each look', async () => {
+    await fill(`for i = 1, 3000 do redis.call('SET', 'sub:' .. i, i) end`)
+    const names = async () => (await count()).classes[0]?.sample.map(({ name }) => name)
+    expect(await names()).toEqual(await names())
   })
 
   it('counts keys whose names are no text, but does not name them', async () => {
@@ -77,6 +107,18 @@ describeOwnServers('countClasses', () => {
     expect(keys['sub:*']).toBeGreaterThan(28_000)
     expect(keys['sub:*']).toBeLessThan(32_000)
     expect((keys['sub:*'] ?? 0) + (keys['rate:*'] ?? 0)).toBeCloseTo(40_000, -1)
+    const census = await withWire(redis.url, (wire) =>
+      takeCensus(wire, classify, { limits: { keys: 8_000, ms: 60_000 } }),
+    )
+    expect(census).toMatchObject({
+      exact: false,
+      unchecked: [
+        {
+          what: 'classes of few keys',
+          why: expect.stringMatching(/^only 8,\d+ of 40,000 keys were looked at: rare ones may be missed$/),
+        },
+      ],
+    })
     const soon = await count({ limits: { keys: 1_000_000, ms: 0 } })
     expect(soon.seen).toBeLessThan(1_000)
   })
@@ -113,10 +155,33 @@ describeOwnServers('a census of a million keys', () => {
 })
 
 describe('stakeOf', () => {
+  const its = { class: undefined, keys: 3, exact: true, sample: [{ name: 'a' }], expiryKnown: true, expiring: false }
+  const cached = { ...its, class: { match: 'rate:*', recovery: 'itself' } as const, keys: 5 }
+  const counted = { classes: [its, cached], exact: true, own: 1, expires: undefined }
+
   it('takes keys whose time to live is unknown for such that expire', () => {
-    const its = { class: undefined, keys: 3, exact: true, sample: [{ name: 'a' }] }
-    expect(stakeOf([{ ...its, expiryKnown: false }])).toEqual({ backup: 0, unclassified: 3, expiring: true })
-    expect(stakeOf([{ ...its, expiryKnown: true }])).toMatchObject({ expiring: false })
-    expect(stakeOf([])).toEqual({ backup: 0, unclassified: 0, expiring: false })
+    const unknown = { ...counted, classes: [{ ...its, expiryKnown: false }] }
+    expect(stakeOf(unknown)).toEqual({ backup: 0, unclassified: 3, expiring: true, absent: [] })
+    expect(stakeOf({ ...unknown, expires: 0 })).toMatchObject({ expiring: false })
+    expect(stakeOf(counted)).toMatchObject({ expiring: false })
+    expect(stakeOf(undefined)).toEqual({ backup: 0, unclassified: 0, expiring: false, absent: [] })
+  })
+
+  it('knows that some expire where more do than there are others', () => {
+    expect(stakeOf({ ...counted, expires: 6 })).toMatchObject({ expiring: false })
+    expect(stakeOf({ ...counted, expires: 7 })).toMatchObject({ expiring: true })
+    expect(stakeOf({ ...counted, expires: 7, exact: false })).toMatchObject({ expiring: false })
+  })
+
+  it('names the declared classes of which there is no key', () => {
+    const declared = [
+      { match: 'sub:*', recovery: 'backup' },
+      { match: 'jwt:*', recovery: 'backup' },
+      { match: 'rate:*', recovery: 'itself' },
+      { match: 'price:*', recovery: 'itself' },
+    ] as const
+    const subs = { ...its, class: declared[0] }
+    expect(stakeOf({ ...counted, classes: [subs] }, declared)).toMatchObject({ backup: 3, absent: ['jwt:*'] })
+    expect(stakeOf(undefined, declared)).toMatchObject({ backup: 0, absent: ['sub:*', 'jwt:*'] })
   })
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, expect, it } from 'vitest'
 import { describeOwnServers } from '../support/processes.js'
 import { until, useRedis } from '../support/servers.js'
-import { codesOf, examined } from './examined.js'
+import { CACHE, codesOf, examined } from './examined.js'
 
 const PRECIOUS = 'sub:user:1'
 /** What every server of these tests lacks. */
@@ -54,9 +54,9 @@ describeOwnServers('what the doctor finds about persistence', () => {
     await redis.cli('DEL', PRECIOUS)
     const used = Number(/used_memory:(\d+)/.exec(String(await redis.cli('INFO', 'memory')))?.[1])
     await set('maxmemory', Math.round(used * 1.05))
-    expect(await codesOf(redis.url)).toContain('maxmemory_near')
+    expect(await codesOf(redis.url, CACHE)).toContain('maxmemory_near')
     await set('maxmemory-policy', 'allkeys-lru')
-    expect(await codesOf(redis.url)).not.toContain('maxmemory_near')
+    expect(await codesOf(redis.url, CACHE)).not.toContain('maxmemory_near')
     await set('maxmemory', 0)
     await set('maxmemory-policy', 'noeviction')
   })
@@ -101,9 +101,9 @@ describeOwnServers('what the doctor finds about persistence', () => {
     await redis.cli('SET', 'ratelimit:1', 1)
     await redis.cli('ZADD', 'ohlcv:BTCUSDT:m1', 1, 'a')
     await redis.cli('SET', 'rekindle:epoch', 1)
-    expect(await codesOf(redis.url)).toEqual(['(flush_open)', '(no_password)'])
+    expect(await codesOf(redis.url, CACHE)).toEqual(['(flush_open)', '(no_password)'])
     await redis.cli('SET', 'who:knows', 1)
-    expect(await codesOf(redis.url)).toEqual(expect.arrayContaining(['aof_off', 'no_backup']))
+    expect(await codesOf(redis.url, CACHE)).toEqual(expect.arrayContaining(['aof_off', 'no_backup']))
     await set('maxmemory-policy', 'noeviction')
   })
 })
