@@ -48,7 +48,7 @@ it('the guide shows configurations that are right', () => {
   expect(yaml).toHaveLength(2)
   expect(configSchema.parse(parse(yaml.join('\n')))).toMatchObject({
     candles: { timeframes: { m1: 'candles_1m', h1: 'candles_1h' }, columns: { symbol: 'coin', time: 'opened_at' } },
-    indicators: false,
+    indicators: undefined,
     backup: { schedule: '0 2 * * *' },
   })
 })
