@@ -142,7 +142,8 @@ export class Guard {
     const stale = new Set(found.filter(isStale).map(({ symbol }) => symbol))
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
-    const wasComplete = this.readiness.isComplete || this.losses.isOtherProcess(life.facts)
+    const isWholesale =
+      this.readiness.isComplete || suspicion.signals.has('flush') || this.losses.isOtherProcess(life.facts)
     if (suspicion.scope === 'all') this.readiness.shake()
     // A value that differs at one look only has most likely just changed in PostgreSQL: nothing to be alarmed or unready about.
     const isMoving = (lack: Lack): boolean =>
@@ -153,9 +154,10 @@ export class Guard {
     // Work that began before this look, on what it found lacking, cannot vouch for it.
     for (const { symbol, dataset } of lacks.filter(isExpected)) this.wholeness.doubt(symbol, [dataset])
     const standing = lacks.filter((lack) => !isMoving(lack) && !isExpected(lack))
-    const isBare = found.length === 0 && suspicion.scope === 'all' && wasComplete
+    const { incident } = this.losses
     const delay = standing.length > 0 ? await this.confirm(suspicion, standing, life) : 0
-    if (isBare) await this.losses.alertOfOthers(suspicion, life.probe)
+    const isUntold = this.losses.incident === incident && suspicion.scope === 'all'
+    if (isUntold && isWholesale) await this.losses.alertOfOthers(suspicion, life.probe)
     const isLoss = (lack: Lack): boolean => this.losses.covers(lack)
     const drifted = standing.filter((lack) => !isLoss(lack))
     for (const event of driftEvents(drifted)) this.emit(event)

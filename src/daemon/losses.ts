@@ -68,7 +68,7 @@ export class Losses {
     return this.incident?.covers(lack) ?? false
   }
 
-  /** Alerts where nothing of the datasets is lacking, but the epoch is gone, and keys of other classes with it. */
+  /** Alerts where nothing of the datasets is newly lost, but the epoch is gone, and keys of other classes with it. */
   async alertOfOthers(suspicion: Suspicion, probe: Life['probe']): Promise<void> {
     if ((await readEpoch(probe)) !== null) return
     await this.alert(suspicion, [], { now: await readFacts(probe), epochStands: false }, probe)
