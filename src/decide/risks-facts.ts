@@ -77,9 +77,17 @@ export interface ReplicaFacts {
   readonly keys: number | undefined
 }
 
+export interface UserFacts {
+  readonly name: string
+  readonly flushes: boolean
+  readonly writes: boolean
+  /** Commands and categories that tell or change data. */
+  readonly powers: readonly string[]
+}
+
 export interface AccessFacts {
-  /** Users that are switched on, and whether they may run these. */
-  readonly users: readonly { readonly name: string; readonly flushes: boolean }[]
+  /** Users that are switched on, and what they may do; none where nobody may ask. */
+  readonly users: readonly UserFacts[]
   /** Whether anybody may come in without a password. */
   readonly open: boolean | undefined
 }

@@ -1,4 +1,4 @@
-import { type AclUser, readAclUser } from '../decide/risks-acl.js'
+import { type AclUser, mayWrite, readAclUser } from '../decide/risks-acl.js'
 import type { AccessFacts } from '../decide/risks-facts.js'
 import { encode, exchange, type Wire } from '../redis/wire.js'
 import { allowed, type Unchecked } from './facts.js'
@@ -7,6 +7,8 @@ type Flush = 'flushall' | 'flushdb'
 
 /** Questions that are asked, at most. */
 const MOST = 500
+/** What runs the user's own code, which may write. */
+const SCRIPTS = /^(eval|evalsha|fcall)$/
 const RULES = '+acl|whoami +acl|list +acl|dryrun +command|info'
 
 export interface AccessRead {
@@ -37,10 +39,15 @@ export async function readAccess(wire: Wire, url: string): Promise<AccessRead> {
     return { access: cameFreely ? { users: [], open: true } : undefined, unchecked, user }
   }
   const users = lines.flatMap((line) => readAclUser(String(line)) ?? []).filter(({ on }) => on)
-  const flushes = await whoFlushes(wire, users, commands)
+  const [flushes, isWriter] = [await whoFlushes(wire, users, commands), await tellWriters(wire, users)]
   return {
     access: {
-      users: users.map((each, i) => ({ name: each.name, flushes: flushes[i] ?? false })),
+      users: users.map(({ name, powers }, i) => ({
+        name,
+        powers,
+        flushes: flushes[i] ?? false,
+        writes: mayWrite(powers, isWriter),
+      })),
       open: users.some((each) => each.name === 'default' && each.open),
     },
     unchecked,
@@ -66,4 +73,24 @@ async function whoFlushes(wire: Wire, users: readonly AclUser[], commands: reado
     return typeof reply === 'string' ? reply === 'OK' : user.allows(command)
   })
   return users.map((user) => questions.some((question, i) => question.user === user && may[i]))
+}
+
+/** Tells of the commands that users were given one by one whether they write; of what Redis does not tell, that it does. */
+async function tellWriters(wire: Wire, users: readonly AclUser[]): Promise<(command: string) => boolean> {
+  const given = users.flatMap(({ powers }) => powers).filter((power) => !power.startsWith('@'))
+  const names = [...new Set(given.map(baseName))].slice(0, MOST)
+  const [info] = names.length > 0 ? await exchange(wire, [encode('COMMAND', 'INFO', ...names)]) : []
+  const innocent = new Set(
+    names.filter((name, i) => {
+      const entry = Array.isArray(info) ? info[i] : undefined
+      const flags = Array.isArray(entry) ? entry[2] : undefined
+      return Array.isArray(flags) && !flags.includes('write') && !SCRIPTS.test(name)
+    }),
+  )
+  return (command) => !innocent.has(baseName(command))
+}
+
+/** `config|get` -> `config` */
+function baseName(command: string): string {
+  return command.split('|')[0] ?? command
 }

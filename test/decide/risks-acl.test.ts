@@ -20,6 +20,19 @@ describe('readAclUser', () => {
     expect(JSON.stringify(user)).not.toContain('5e88')
   })
 
+  it.each([
+    ['user a on nopass ~* &* +@all', ['@all']],
+    ['user a on nopass ~* &* +@all -@dangerous', ['@all']],
+    ['user a on nopass ~* &* +@all -@write', ['@read']],
+    ['user a on nopass ~* &* -@all +ping +info +client|setname +@connection', []],
+    ['user a on nopass ~* &* -@all +PING +GET +@hash +config|get', ['get', '@hash', 'config|get']],
+    ['user a on nopass ~* &* -@all +get -get', []],
+    ['user a on nopass ~* &* +@all -@all +ping', []],
+    ['user a on nopass resetchannels -@all (~a* resetchannels -@all +set)', ['set']],
+  ])('tells what may be done: %s', (line, powers) => {
+    expect(readAclUser(line)?.powers).toEqual(powers)
+  })
+
   it.each(['', 'user', 'nobody default on', 'user default'])('reads nothing from %j', (line) => {
     expect(readAclUser(line)).toBeUndefined()
   })

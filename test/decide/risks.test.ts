@@ -53,11 +53,14 @@ const BACKUPS = {
 }
 const ACCESS = {
   users: [
-    { name: 'admin', flushes: true },
-    { name: 'app', flushes: false },
+    { name: 'admin', flushes: true, writes: true, powers: ['@all'] },
+    { name: 'app', flushes: false, writes: true, powers: ['@all'] },
   ],
   open: false,
 }
+const APP = { name: 'app', flushes: true, writes: true, powers: ['@all'] }
+const MON = { name: 'mon', flushes: false, writes: false, powers: [] }
+const ANYBODY = { name: 'default', flushes: false, writes: false, powers: [] }
 const PRECIOUS: KeysAtStake = { backup: 1_200, unclassified: 0, expiring: false }
 const UNKNOWN: KeysAtStake = { backup: 0, unclassified: 34, expiring: false }
 const CACHE: KeysAtStake = { backup: 0, unclassified: 0, expiring: false }
@@ -185,13 +188,15 @@ const CASES: [string, Story, string[]][] = [
   ['none was proved yet', { backups: { ...BACKUPS, proved: undefined, oldest: NOW - DAY } }, ['(proof_old)']],
   ['no drills are wanted', { backups: { ...BACKUPS, proved: undefined, alertAfter: undefined } }, []],
   ['backups on the same disk', { host: { ...HOST, sharesDisk: true } }, ['(backup_same_disk)']],
-  ['everybody may flush', { access: { users: [{ name: 'app', flushes: true }], open: false } }, ['flush_open']],
-  ['nobody may flush', { access: { users: [{ name: 'app', flushes: false }], open: false } }, []],
+  ['everybody may flush', { access: { users: [APP], open: false } }, ['flush_open']],
+  ['nobody may flush', { access: { users: [{ ...APP, flushes: false }], open: false } }, []],
   [
     'the open default user may flush',
-    { access: { users: [...ACCESS.users, { name: 'default', flushes: true }], open: true } },
+    { access: { users: [...ACCESS.users, { ...APP, name: 'default' }], open: true } },
     ['flush_open', '(no_password)'],
   ],
+  ['everybody may flush who may write', { access: { users: [APP, MON], open: false } }, ['flush_open']],
+  ['an open default user that may do nothing', { access: { users: [...ACCESS.users, ANYBODY], open: true } }, []],
   ['no password, on this machine', { access: { ...ACCESS, open: true } }, ['(no_password)']],
   [
     'no password, in protected mode',
@@ -226,11 +231,7 @@ const CASES: [string, Story, string[]][] = [
     [],
   ],
   ['a pure cache with replicas', { stake: CACHE, server: NO_DISK }, ['(master_could_wipe)']],
-  [
-    'a pure cache that everybody may flush',
-    { stake: CACHE, access: { users: [{ name: 'app', flushes: true }], open: false } },
-    ['(flush_open)'],
-  ],
+  ['a pure cache that everybody may flush', { stake: CACHE, access: { users: [APP], open: false } }, ['(flush_open)']],
 ]
 
 describe('risksOf', () => {

@@ -47,6 +47,38 @@ describeOwnServers('who may come in, and who may flush', () => {
       await change('app', '-flushdb')
     })
 
+    it('is everybody who may write, whatever the others may', async () => {
+      await change('default', 'resetpass', '>secret')
+      await change('app', 'off')
+      await change('mon', 'on', '>secret', '-@all', '+info')
+      await change('graph', 'on', '>secret', '~*', '-@all', '+@read', '+config|get')
+      const { risks } = await examined(as('ops'))
+      expect(risks.find(({ code }) => code === 'flush_open')?.message).toBe(
+        'FLUSHALL and FLUSHDB are open to every user that may write (default, ops).',
+      )
+      await change('graph', '+set')
+      expect((await codesOf(as('ops'))).filter(isAccess)).toEqual([])
+      await change('app', 'on')
+      for (const name of ['mon', 'graph']) await withWire(as('ops'), (wire) => ask(wire, 'ACL', 'DELUSER', name))
+      await change('default', 'resetpass')
+    })
+
+    it('may come in without a password, but only as far as it then gets', async () => {
+      const found = async (...rules: string[]) => {
+        await change('default', '-@all', ...rules)
+        const { risks } = await examined(as('ops'))
+        return risks.find(({ code }) => code === 'no_password')?.message
+      }
+      await withWire(as('ops'), async (wire) => {
+        await ask(wire, 'CONFIG', 'SET', 'protected-mode', 'no')
+        await ask(wire, 'CONFIG', 'SET', 'bind', '* -::*')
+      })
+      const may = 'No password is needed, and other machines may connect: whoever reaches the port'
+      expect(await found('+ping', '+info', '+client|setname')).toBeUndefined()
+      expect(await found('+ping', '+@read', '+publish')).toBe(`${may} may use @read, publish.`)
+      expect(await found('+@all', '-@dangerous')).toBe(`${may} owns the data.`)
+    })
+
     it('stays unknown to those who may not ask', async () => {
       await change('default', 'off')
       const { risks, unchecked, user } = await examined(as('app'))
