@@ -58,6 +58,8 @@ export interface Polling {
 export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Finding<W>> {
   /** For example `candles.m1`. */
   readonly name: string
+  /** The templates of all its keys; what is in braces stands for a value. */
+  readonly keys: readonly string[]
   /** The lane of its own, by the dataset's name, for one that knows no symbols; the others go with every enabled symbol. */
   readonly lane?: string
   /** Lower ranks are healed first. */

@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js'
 import type { Dataset } from './dataset.js'
 import { indicatorsDataset } from './indicators.js'
+import { keptApart } from './owners.js'
 import { rowsDataset } from './rows.js'
 import { seriesDataset } from './series.js'
 import { sortedSetDataset } from './sortedset.js'
@@ -19,5 +20,5 @@ export function datasetsOf({ candles, indicators, rows }: Config): Dataset[] {
   }
   if (indicators) datasets.push(indicatorsDataset(indicators, 1))
   for (const [name, config] of Object.entries(rows)) datasets.push(rowsDataset(name, config, 1))
-  return datasets.sort((a, b) => a.rank - b.rank)
+  return keptApart(datasets.sort((a, b) => a.rank - b.rank))
 }

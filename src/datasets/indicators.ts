@@ -59,6 +59,7 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
   const newest = new NewestValues(config)
   return {
     name,
+    keys: [config.key],
     rank,
     polling: {
       isOnward: true,

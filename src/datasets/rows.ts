@@ -34,6 +34,7 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
   const reader = new RowsReader(name, config, dataset)
   return {
     name: dataset,
+    keys: [config.key],
     rank,
     comesAndGoes: true,
     ...(config.symbol === undefined && {

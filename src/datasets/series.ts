@@ -36,6 +36,7 @@ export function seriesDataset(
   const name = `candles.${timeframe}`
   return {
     name,
+    keys: COLUMNS.map((column) => renderKey(config.keys[column], { symbol: '{symbol}', timeframe })),
     rank,
     async read(db, symbols) {
       return wantedSeries(config, timeframe, await readCandles(db, config, timeframe, symbols))

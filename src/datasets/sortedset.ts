@@ -52,6 +52,7 @@ export function sortedSetDataset(
   const name = `candles.${timeframe}`
   return {
     name,
+    keys: [renderKey(config.keys.close, { symbol: '{symbol}', timeframe })],
     rank,
     async read(db, symbols) {
       return wantedSets(config, timeframe, await readCandles(db, config, timeframe, symbols))
