@@ -205,7 +205,9 @@ describe('rows', () => {
     await start({ tokens: TOKENS }, { poll: '10s' })
     await database.query("DELETE FROM tokens WHERE name = 'b'")
     await client.del('token:b')
+    // The look at it must be over before anything else goes.
     await daemon.next('suspicion')
+    await daemon.next('surveyed')
     await client.rename('token:a', 'elsewhere')
     const { loss } = await oneIncident(daemon, 'deletion')
     expect(loss.evidence['key_events']).toEqual({ rename_from: 1 })
