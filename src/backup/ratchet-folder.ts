@@ -49,10 +49,13 @@ export async function findDataFolder(ask: Ask): Promise<DataFolder> {
   }
 }
 
-/** Whether Redis writes an append-only file now; undefined where it does not tell. */
-export async function isAppendOnly(ask: Ask): Promise<boolean | undefined> {
-  const enabled = parseInfo(String(await ask('INFO', 'persistence').catch(() => ''))).get('aof_enabled')
-  return enabled === undefined ? undefined : enabled === '1'
+/** Whether Redis writes an append-only file now, and how many bytes it has yet to write to it; undefined where it does not tell. */
+export async function readAppending(ask: Ask): Promise<{ isOn: boolean; buffered: number } | undefined> {
+  const fields = parseInfo(String(await ask('INFO', 'persistence').catch(() => '')))
+  const enabled = fields.get('aof_enabled')
+  return enabled === undefined
+    ? undefined
+    : { isOn: enabled === '1', buffered: Number(fields.get('aof_buffer_length') ?? 0) }
 }
 
 async function settings(ask: Ask, ...names: string[]): Promise<(string | undefined)[]> {

@@ -80,12 +80,23 @@ export async function freezeDump(folder: DataFolder, dump: KeptDump, moment: Mom
   })
 }
 
-/** Says of a moment that it was another database that was flushed: what is kept of such alone takes no place from others. */
-export async function markForeign({ path }: Frozen, moment: Moment): Promise<void> {
-  const freeze = await readFreeze(path)
+/** What Redis has told of a moment since. */
+export interface Told {
+  /** It was another database that was flushed: what is kept of such alone takes no place from others. */
+  readonly isForeign: boolean
+  /** Bytes that it had yet to write: with `everysec` the flush itself may have been among them. */
+  readonly buffered: number
+}
+
+/** Adds it to the note. */
+export async function addTold({ path }: Frozen, moment: Moment, { isForeign, buffered }: Told): Promise<void> {
+  const freeze = isForeign || buffered > 0 ? await readFreeze(path) : undefined
   if (!freeze) return
   const { at } = noteOf(moment)
-  const flushes = freeze.note.flushes.map((flush) => (flush.at === at ? { ...flush, foreign: true } : flush))
+  const flushes = freeze.note.flushes.map((flush) => {
+    const last = flush.last && { ...flush.last, bytes: flush.last.bytes + buffered }
+    return flush.at === at ? { ...flush, foreign: isForeign, last } : flush
+  })
   await writeNote(path, { ...freeze.note, flushes, foreign: flushes.every(({ foreign }) => foreign) })
 }
 

@@ -3,8 +3,8 @@ import { chmod, link, lstat, mkdir, rename, rm, stat, statfs } from 'node:fs/pro
 import { join } from 'node:path'
 import { Trouble } from '../errors.js'
 import { EPOCH } from '../redis/marks.js'
-import { type Ask, type DataFolder, findDataFolder, isAppendOnly } from './ratchet-folder.js'
-import { type Frozen, freezeAof, freezeDump, type Moment, markForeign, pruneFreezes } from './ratchet-freeze.js'
+import { type Ask, type DataFolder, findDataFolder, readAppending } from './ratchet-folder.js'
+import { addTold, type Frozen, freezeAof, freezeDump, type Moment, pruneFreezes } from './ratchet-freeze.js'
 import { dumpName, KEPT, type KeptDump, readKept } from './ratchet-kept.js'
 import { holdsKeys } from './ratchet-peek.js'
 import { endForgottenPause, withoutRewrites } from './ratchet-rewrites.js'
@@ -85,13 +85,20 @@ class OpenRatchet implements Ratchet {
   }
 
   private freezeAt(folder: DataFolder, moment: Moment): Promise<void> {
+    const { ask } = this.options
     // The mark dies with our data, and a flush of another database looks the same from afar. Asked at once: a heal writes it anew.
-    const stands = this.options.ask('EXISTS', EPOCH).catch(() => 0)
+    const stands = ask('EXISTS', EPOCH).catch(() => 0)
+    const appending = readAppending(ask)
     const freeze = async (): Promise<void> => {
-      const frozen = await this.freezeFiles(folder, moment)
+      const frozen = await this.freezeFiles(
+        folder,
+        moment,
+        appending.then((told) => told?.isOn),
+      )
       if (!frozen) return
       if (frozen.isNew) this.options.onKept(frozen)
-      if (!moment.isAll && (await stands) === 1) await markForeign(frozen, moment)
+      const isForeign = !moment.isAll && (await stands) === 1
+      await addTold(frozen, moment, { isForeign, buffered: (await appending)?.buffered ?? 0 })
       if (frozen.isNew) await pruneFreezes(folder)
     }
     this.freezing = this.freezing.then(() => this.attempt(freeze, folder.dir))
@@ -99,11 +106,15 @@ class OpenRatchet implements Ratchet {
   }
 
   /** Somebody may have switched the append-only file on or off since we looked. Where it was on there is no time to ask first. */
-  private async freezeFiles(folder: DataFolder, moment: Moment): Promise<Frozen | undefined> {
-    const { ask } = this.options
-    const asked = isAppendOnly(ask)
+  private async freezeFiles(
+    folder: DataFolder,
+    moment: Moment,
+    asked: Promise<boolean | undefined>,
+  ): Promise<Frozen | undefined> {
     const isOn = folder.appendOnly || (await asked)
-    const frozen = isOn ? await withoutRewrites(ask, folder.dir, () => freezeAof(folder, moment)) : undefined
+    const frozen = isOn
+      ? await withoutRewrites(this.options.ask, folder.dir, () => freezeAof(folder, moment))
+      : undefined
     const isOff = (await asked) === false
     if (frozen && !isOff) return frozen
     if (frozen?.isNew) await rm(frozen.path, { recursive: true, force: true })
