@@ -109,6 +109,7 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
       kept: copied.kept,
       expired: copied.expired,
       failed: copied.failed,
+      gone: copied.gone.length,
       rules: rules.restored,
       rules_failed: rules.failed,
       left_to_heal: leftToPostgres,
@@ -172,17 +173,14 @@ function sayRules({ restored, failed, failure }: RestoredRules, dryRun: boolean)
   ]
 }
 
-function failed({ copied }: Undone): Trouble[] {
-  if (!copied.failure) return []
-  const what = `${count(copied.failed, 'key')} could not be brought back, ${sayKey(copied.failure.key)} for one`
-  return [
-    new Trouble(
-      'redis_no_module',
-      `${what}: ${copied.failure.message}`,
-      'load the module of these keys into the live Redis',
-      false,
-    ),
-  ]
+function failed({ copied: { failed, failure, gone } }: Undone): Trouble[] {
+  if (failure) {
+    const what = `${count(failed, 'key')} could not be brought back, ${sayKey(failure.key)} for one: ${failure.message}`
+    return [new Trouble('redis_no_module', what, 'load the module of these keys into the live Redis', false)]
+  }
+  if (!gone[0]) return []
+  const what = `${count(gone.length, 'key')} that were brought back are gone again, ${sayKey(gone[0])} for one`
+  return [new Trouble('not_whole', what, 'somebody deletes them, or Redis evicts them: look at maxmemory', true)]
 }
 
 function sayTime(at: number): string {

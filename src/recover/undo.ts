@@ -11,7 +11,7 @@ import { parseInfo } from '../decide/info.js'
 import { type Moment, momentsBefore } from '../decide/undo.js'
 import { Trouble } from '../errors.js'
 import { ask } from '../redis/wire.js'
-import { type Copied, copyKeys } from './copy-keys.js'
+import { type Copied, copyKeys, ensureRoomFor } from './copy-keys.js'
 import { type RestoredRules, restoreRules } from './series-rules.js'
 import { startThrowaway, type ThrowawaySource } from './throwaway.js'
 import { assembleAof } from './undo-assemble.js'
@@ -159,6 +159,7 @@ async function bringBack(
   try {
     const { select, counts } = selector(options)
     const ends = { from: throwaway.socket, to: url, database, dryRun, signal }
+    if (!dryRun) await ensureRoomFor({ ...ends, select: selector(options).select })
     const copied = await copyKeys({
       ...ends,
       select,

@@ -163,6 +163,17 @@ describe('with an append-only file', () => {
     expect(sum(({ copied }) => copied.kept)).toBe(3_000)
   })
 
+  test('where Redis would evict other keys for them, none is written', async () => {
+    await redis.cli('EVAL', "for i = 1, 3000 do redis.call('SET', 'sub:' .. i, string.rep('x', 2000)) end", 0)
+    await redis.cli('FLUSHALL')
+    await redis.cli('SET', 'new', 'x')
+    const used = Number(/used_memory:(\d+)/.exec(String(await redis.cli('INFO')))?.[1])
+    await redis.cli('CONFIG', 'SET', 'maxmemory', used + 2_000_000, 'maxmemory-policy', 'allkeys-lru')
+    await expect(undo()).rejects.toMatchObject({ code: 'no_memory' })
+    expect(await keys()).toEqual(['new'])
+    expect((await undo({ match: ['sub:1'] })).copied).toMatchObject({ copied: 1, gone: [] })
+  })
+
   test('one that is stopped leaves nothing behind', async () => {
     await redis.cli('SET', 'sub:1', 'x')
     await redis.cli('FLUSHALL')
