@@ -39,9 +39,7 @@ export async function withoutRewrites<T>(options: PauseOptions, work: (wire: Wir
     const runId = await runIdOf(wire)
     await settleMarkers(wire, options, runId)
     const marker = join(dir, markerName(url, runId))
-    const before = await setting(wire, PERCENTAGE)
-    if (before === undefined)
-      throw refused(`CONFIG GET ${PERCENTAGE} is refused`, 'grant +config|get and +config|set to the user of redis.url')
+    const before = await percentageOf(wire)
     // Where it is 0 already it is somebody else's, and stays so.
     if (before === '0') return quietly(wire, signal, work)
     await writeWhole(marker, before).catch((error) => Promise.reject(folderTrouble(error, dir)))
@@ -126,7 +124,7 @@ async function settleMarkers(
   let value: string | undefined
   for (const name of mine) {
     const kept = await readFile(join(dir, name), 'utf8').catch(() => '')
-    if (!/^\d+$/.test(kept) || (await setting(wire, PERCENTAGE)) !== '0') continue
+    if (!/^\d+$/.test(kept) || (await percentageOf(wire)) !== '0') continue
     await putBack(wire, url, kept)
     value = kept
   }
@@ -137,6 +135,12 @@ async function settleMarkers(
 /** Nothing else holds an `@` in it: neither a `host:port` as it is written here, nor a run_id. */
 function markerName(url: string, runId: string): string {
   return `${MARKER}${encodeURIComponent(sourceName(url))}@${runId}`
+}
+
+async function percentageOf(wire: Wire): Promise<string> {
+  const value = await setting(wire, PERCENTAGE)
+  if (value !== undefined) return value
+  throw refused(`CONFIG GET ${PERCENTAGE} is refused`, 'grant +config|get and +config|set to the user of redis.url')
 }
 
 /** Empty where the server does not tell. */

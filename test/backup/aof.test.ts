@@ -213,8 +213,12 @@ describeOwnServers('a copy of the append-only file', () => {
     const dir = folder()
     const marker = await markerOf(redis)
     writeFileSync(join(dir, marker), '70')
-    await redis.cli('ACL', 'SETUSER', 'rekindle', '+config|get')
     const config = configFor(redis.url.replace('://', '://rekindle:hush@'), dir)
+    await expect(putRewritesBack({ url: config.redis.url, dir })).rejects.toMatchObject({
+      message: expect.stringContaining('CONFIG GET auto-aof-rewrite-percentage is refused'),
+    })
+    expect(namesIn(dir)).toEqual([marker])
+    await redis.cli('ACL', 'SETUSER', 'rekindle', '+config|get')
     const { taken, troubles } = await backUp({ config, signal: unhurried() })
     expect(taken).toHaveLength(1)
     expect(troubles).toEqual([
