@@ -3,7 +3,7 @@ import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { risksOf } from '../decide/risks.js'
 import { shadowedClasses } from '../decide/risks-classes.js'
-import type { KeysAtStake, RiskFacts, ServerState } from '../decide/risks-facts.js'
+import type { KeysAtStake, ServerState } from '../decide/risks-facts.js'
 import type { Risk } from '../model.js'
 import type { Wire } from '../redis/wire.js'
 import { readAccess } from './access.js'
@@ -55,17 +55,7 @@ export async function examine(
     ? stakeOf(census, declared)
     : { ...stakeOf(undefined, declared), unclassified: state.keys ?? 0, expiring: (state.expires ?? 0) > 0 }
   const gone = census ? goneClasses(declared, census, backups.all, wire.database) : []
-  const facts: RiskFacts = {
-    at,
-    server: state,
-    stake,
-    replicas,
-    access: access.access,
-    backups: backups.facts,
-    host,
-    gone,
-    shadowed,
-  }
+  const known = { access: access.access, backups: backups.facts, host, replicas, gone, shadowed }
   return {
     at,
     version: info.get('redis_version'),
@@ -74,7 +64,7 @@ export async function examine(
     census,
     fates: census ? fatesOf(census, backups.newest, wire.database) : [],
     otherDatabases: otherDatabases(info, wire.database),
-    risks: risksOf(facts),
+    risks: risksOf({ at, server: state, stake, ...known }),
     unchecked: [
       ...unchecked,
       ...access.unchecked,
