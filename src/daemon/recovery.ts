@@ -124,7 +124,7 @@ async function bringBack({ match, wasFlushed }: Loss, config: Config, signal: Ab
       const { select } = chooseKeys(config, match)
       const chosen = await chooseBackup(config.backup.dir, backup.path)
       const { copied, kept } = await recoverKeys(chosen, { url, select, replace: false, dryRun: false, signal })
-      return { file: chosen.path, takenAt: chosen.takenAt, copied, kept }
+      if (copied + kept > 0) return { file: chosen.path, takenAt: chosen.takenAt, copied, kept }
     } catch (error) {
       // What is wrong with one file may not be wrong with the next; all else is.
       if (!(error instanceof Trouble && error.code === 'bad_backup')) throw error
