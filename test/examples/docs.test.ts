@@ -2,8 +2,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { parse } from 'yaml'
-import { configSchema } from '../../src/config/schema.js'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const read = (name: string): string => readFileSync(join(project, name), 'utf8')
@@ -41,17 +39,6 @@ it.each(pages)('%s links to what is there', (page) => {
     expect(existsSync(join(project, target)), `${page}: ${link}`).toBe(true)
     if (anchor !== undefined) expect(anchorsOf(target), `${page}: ${link}`).toContain(anchor)
   }
-})
-
-it('the guide shows configurations that are right', () => {
-  const yaml = blocks().filter((block) => /^\w+:\n/m.test(block))
-  expect(yaml).toHaveLength(2)
-  const config = configSchema.parse(parse(yaml.join('\n')))
-  expect(config).toMatchObject({
-    candles: { timeframes: { m1: 'candles_1m', h1: 'candles_1h' }, columns: { symbol: 'coin', time: 'opened_at' } },
-    backup: { schedule: '0 2 * * *' },
-  })
-  expect(config.indicators).toBeUndefined()
 })
 
 it('the guide gives Redis the rules that are tested, and those of a backup', () => {
