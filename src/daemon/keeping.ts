@@ -1,6 +1,8 @@
 import {
+  catchError,
   concatMap,
   defer,
+  EMPTY,
   filter,
   ignoreElements,
   type MonoTypeOperatorFunction,
@@ -13,6 +15,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { putRewritesBack } from '../backup/aof-rewrites.js'
 import { openRatchet, type Ratchet } from '../backup/ratchet.js'
 import type { Config } from '../config/schema.js'
 import type { RiskNews } from '../decide/risk-ledger.js'
@@ -63,8 +66,22 @@ export function keeper(context: KeepingContext): (life: Life) => Observable<neve
   })
   return (life) => {
     probe = life.probe
-    return merge(counts(life, context), risks(look, context), ratchets(life, context)).pipe(ignoreElements())
+    return merge(rewrites(context), counts(life, context), risks(look, context), ratchets(life, context)).pipe(
+      ignoreElements(),
+    )
   }
+}
+
+/** A copy of the append-only file that was killed may have left its rewrites switched off. */
+function rewrites({ config, ...context }: KeepingContext): Observable<unknown> {
+  const { redis, backup } = config
+  return defer(() => putRewritesBack({ url: redis.url, dir: backup.dir })).pipe(
+    tap(() => context.conditions.worked('rewrites')),
+    catchError((error: unknown) => {
+      tell('rewrites', error, context)
+      return EMPTY
+    }),
+  )
 }
 
 /** Counts the keys from time to time, and as soon as everything is whole again. */
