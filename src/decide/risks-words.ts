@@ -16,7 +16,7 @@ export function setting({ configFile }: Pick<ServerState, 'configFile'>, name: s
 
 /** `1,200 keys of class backup and 3 of no class (unknown is not safe)`. */
 export function sayStake({ backup, unclassified, absent = [] }: KeysAtStake): string {
-  if (backup + unclassified === 0) return `the keys of class backup to come (${sayNames(absent)}; there are none now)`
+  if (backup + unclassified === 0) return `the keys of class backup to come (${sayNames(absent)}; none known now)`
   if (backup === 0) return `${sayCount(unclassified, 'key')} of no class (unknown is not safe)`
   const known = `${sayCount(backup, 'key')} of class backup`
   return unclassified === 0

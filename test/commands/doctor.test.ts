@@ -72,7 +72,7 @@ describeOwnServers('rekindle doctor', () => {
     const { status, stdout } = await rekindle(['doctor'], env())
     expect(status).toBe(1)
     expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'a crash loses the keys of class backup to come (sub:user:*; there are none now). [aof_off]',
+      'a crash loses the keys of class backup to come (sub:user:*; none known now). [aof_off]',
     )
   })
 

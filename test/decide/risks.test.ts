@@ -280,7 +280,7 @@ describe('a class that only a backup brings back, of which there is no key at th
       'no_schedule',
     ])
     expect(risksOf({ at: NOW, stake, server: { ...SOUND, aof: false, savePoints: '' } })[0]?.message).toBe(
-      'The append-only file is off: a crash loses the keys of class backup to come (sub:user:*, jwt:*; there are none now).',
+      'The append-only file is off: a crash loses the keys of class backup to come (sub:user:*, jwt:*; none known now).',
     )
   })
 
