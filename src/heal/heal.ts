@@ -33,13 +33,19 @@ export interface Healed extends Examination {
 
 /** How often a heal looks again before it gives up for now. */
 const PASSES = 3
+/** Keys compared, and healed, in one go: what is known of their values is let go before the next. */
+const SLICE = 5_000
 
 /** Reads what PostgreSQL wants and compares Redis with it; writes nothing. */
 export async function examine(dataset: Dataset, { db, redis, signal }: Sides, scope: Scope): Promise<Examination> {
   const { wanted, ...rest } = await dataset.read(db, scope.symbols, scope)
   signal.throwIfAborted()
-  const findings = await dataset.compare(redis, wanted, scope.thorough)
-  signal.throwIfAborted()
+  const findings: Finding<Wanted>[] = []
+  for (let i = 0; i < wanted.length; i += SLICE) {
+    for (const finding of await dataset.compare(redis, wanted.slice(i, i + SLICE), scope.thorough))
+      findings.push(bare(finding))
+    signal.throwIfAborted()
+  }
   return { ...rest, findings }
 }
 
@@ -48,10 +54,38 @@ export async function examine(dataset: Dataset, { db, redis, signal }: Sides, sc
  * of the first look. What differs is replaced once; if it differs again afterwards, a live writer was there, and its value stands.
  */
 export async function heal(dataset: Dataset, sides: Sides, scope: HealScope): Promise<Healed> {
-  const first = await examine(dataset, sides, scope)
-  let tally: Tally = { ...NOTHING, leftOut: sum(first.leftOut.values()) }
+  const { wanted, ...rest } = await dataset.read(sides.db, scope.symbols, scope)
+  sides.signal.throwIfAborted()
+  const findings: Finding<Wanted>[] = []
+  let tally: Tally = { ...NOTHING, leftOut: sum(rest.leftOut.values()) }
+  for (let i = 0; i < wanted.length; i += SLICE) {
+    const slice = await healSlice(dataset, sides, scope, wanted.slice(i, i + SLICE))
+    tally = addTallies(tally, slice.tally)
+    for (const finding of slice.findings) findings.push(bare(finding))
+  }
+  return { ...rest, findings, tally }
+}
+
+/** What a look found, without the values that are wanted. */
+function bare({ wanted: { symbol, key, expires }, lack, orphans }: Finding<Wanted>): Finding<Wanted> {
+  return { wanted: expires === undefined ? { symbol, key } : { symbol, key, expires }, lack, orphans }
+}
+
+async function healSlice(
+  dataset: Dataset,
+  sides: Sides,
+  scope: HealScope,
+  wanted: readonly Wanted[],
+): Promise<{ readonly findings: readonly Finding<Wanted>[]; readonly tally: Tally }> {
+  const look = async (wanted: readonly Wanted[]): Promise<Finding<Wanted>[]> => {
+    const findings = await dataset.compare(sides.redis, wanted, scope.thorough)
+    sides.signal.throwIfAborted()
+    return findings
+  }
+  const findings = await look(wanted)
+  let tally = NOTHING
   const stands = ({ wanted }: Finding<Wanted>): boolean => scope.gone?.has(wanted.key) ?? false
-  let lacking = first.findings.filter((finding) => finding.lack && (finding.lack.missing > 0 || !stands(finding)))
+  let lacking = findings.filter((finding) => finding.lack && (finding.lack.missing > 0 || !stands(finding)))
   for (let pass = 1; lacking.length > 0; pass++) {
     if (pass > PASSES) throw stillLacking(lacking.flatMap(({ lack }) => lack ?? []))
     for (const replace of [true, false]) {
@@ -61,15 +95,10 @@ export async function heal(dataset: Dataset, sides: Sides, scope: HealScope): Pr
       tally = addTallies(tally, pass === 1 ? written : { ...written, keys: 0 })
       sides.signal.throwIfAborted()
     }
-    const again = await dataset.compare(
-      sides.redis,
-      lacking.map(({ wanted }) => wanted),
-      scope.thorough,
-    )
-    sides.signal.throwIfAborted()
+    const again = await look(lacking.map(({ wanted }) => wanted))
     lacking = again.filter(({ lack }) => lack !== undefined && lack.missing > 0)
   }
-  return { ...first, tally }
+  return { findings, tally }
 }
 
 function stillLacking(lacks: readonly Lack[]): Trouble {
