@@ -1,7 +1,7 @@
 /** Files that are there whole or not at all: written under another name, synced, and renamed. */
 
 import { randomBytes } from 'node:crypto'
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { lchown, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** Files that were never finished begin so; nothing takes them for anything else. */
@@ -18,6 +18,15 @@ export async function finish(unfinished: string, path: string): Promise<void> {
   await syncFolder(dirname(path))
 }
 
+/** Gives a file or folder that root has written to the owner of the folder it is in: a service of lesser rights must read it, too. */
+export async function giveToOwner(path: string, dir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = await stat(dir)
+  if (uid === 0) return
+  for (const name of await readdir(path, { recursive: true }).catch(() => [])) await lchown(join(path, name), uid, gid)
+  await lchown(path, uid, gid)
+}
+
 /** Writes a small file of mode 0600, whole or not at all. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const unfinished = unfinishedName(path)
@@ -29,6 +38,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
     } finally {
       await file.close()
     }
+    await giveToOwner(unfinished, dirname(path))
     await finish(unfinished, path)
   } catch (error) {
     await rm(unfinished, { force: true })

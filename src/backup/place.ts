@@ -1,6 +1,6 @@
 import { chmod, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncFolder, unfinishedName } from './files.js'
+import { giveToOwner, syncFolder, unfinishedName } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 import type { Manifest } from './manifest.js'
 import { type Backup, manifestPath } from './shelf.js'
@@ -18,6 +18,7 @@ export async function place(unfinished: string, manifest: Manifest): Promise<Bac
   const dir = dirname(unfinished)
   try {
     await chmod(unfinished, manifest.kind === 'aof' ? 0o700 : 0o600)
+    await giveToOwner(unfinished, dir)
     for (let at = Date.parse(manifest.taken_at); ; at++) {
       const path = backupName(dir, at, manifest.kind)
       if (await placeAt(path, unfinished, manifest)) return { path, manifest }
@@ -39,6 +40,7 @@ async function placeAt(path: string, unfinished: string, manifest: Manifest): Pr
     } finally {
       await file.close()
     }
+    await giveToOwner(ready, dirname(path))
     if (!(await claim(path, unfinished, manifest.kind))) return false
     await rename(ready, manifestPath(path)).catch(async (error) => {
       await rm(path, { recursive: true, force: true })
