@@ -8,7 +8,7 @@ import { type Listener, listen } from './listener.js'
 
 const ROWS = {
   plans: { table: 'plans', key: 'sub:{user_id}' },
-  odd: { table: 'Odd Table', key: '{Part "1"}:{at}', symbol: 'Sym' },
+  odd: { table: 'Odd Table', key: 'odd:{Part "1"}:{at}', symbol: 'Sym' },
   asked: { query: 'SELECT 1 AS id', key: 'asked:{id}' },
   seen: { table: 'view_of_plans', key: 'seen:{user_id}' },
 }
