@@ -19,8 +19,9 @@ export function noteSymbols(board: Board, event: Extract<LogEvent, { event: 'sym
     board.symbols.delete(name)
     board.lost.delete(name)
   }
-  for (const name of event.added) if (!board.symbols.has(name)) noteSymbol(board, name, false, at)
+  // Before the names that came: by the old number they would be taken for what is gone.
   board.total = event.total
+  for (const name of event.added) if (!board.symbols.has(name)) noteSymbol(board, name, false, at)
   forgetGone(board)
 }
 

@@ -63,6 +63,22 @@ describe('the board', () => {
     expect(readinessOfSymbol(boardOf(WHOLE.slice(0, 2)), 'BTC').code).toBe('starting')
   })
 
+  it('is not ready while symbols that came are not whole, of which an event names the first few only', () => {
+    const added = Array.from({ length: 80 }, (_, i) => `NEW${i}`)
+    const board = boardOf([...WHOLE, { event: 'symbols', total: 83, added: added.slice(0, 10), removed: [] }])
+    expect(readinessOf(board)).toMatchObject({ ready: false, reason: '10 symbols are not whole' })
+    for (const each of symbols('symbol_lost', added)) note(board, each, 2)
+    expect(readinessOf(board)).toMatchObject({ ready: false, reason: '80 symbols are not whole' })
+    expect(readinessOfSymbol(board, 'NEW0').code).toBe('healing')
+    expect(readinessOfSymbol(board, 'NEW79').code).toBe('healing')
+    expect(readinessOfSymbol(board, 'BTC').ready).toBe(true)
+    for (const each of symbols('symbol_ready', added.slice(0, 79))) note(board, each, 3)
+    expect(readinessOf(board)).toMatchObject({ ready: false, reason: '1 symbol is not whole' })
+    note(board, { event: 'symbol_ready', symbol: 'NEW79' }, 4)
+    expect(readinessOf(board)).toMatchObject({ ready: true, reason: 'all 83 symbols are whole' })
+    expect(board.symbols.size).toBe(83)
+  })
+
   it('forgets symbols that are gone, of which an event names the first few only', () => {
     const names = Array.from({ length: 40 }, (_, i) => `S${i}`)
     const board = boardOf([event('redis_up'), ...symbols('symbol_ready', names), event('watching', { symbols: 40 })])
