@@ -3,6 +3,7 @@ import {
   defer,
   distinctUntilChanged,
   EMPTY,
+  exhaustMap,
   filter,
   from,
   map,
@@ -44,6 +45,8 @@ export interface ChangesContext {
 /** Back-off between attempts to listen, in ms. */
 const RETRY_FIRST = 100
 const RETRY_LAST = 5_000
+/** How often it is asked which triggers are installed, in ms. */
+const RECHECK = 10_000
 /** All polling together may keep PostgreSQL busy for one part in this many of the time. */
 const POLL_SHARE = 20
 
@@ -61,7 +64,9 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
   const foreign = new EachMinute<string>((examples, count) => {
     emit({ event: 'foreign_notifications', count, example: examples[0] ?? '' })
   }, 1)
+  let listening = false
   const onDeaf = (): void => {
+    listening = false
     // What was announced until now has changed since it was last polled.
     for (const each of updates) if (!each.isOnward && covered.value?.has(each.dataset)) each.forget()
     covered.next(new Set())
@@ -70,8 +75,10 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
   const heard = hear(context, onDeaf).pipe(
     mergeMap((message): Observable<DatedChange> => {
       if (message.kind === 'change') return of({ ...message.change, at: message.at })
-      if (message.kind === 'listening')
+      if (message.kind === 'listening') {
+        listening = true
         return from(catchUp(context, updates, covered)).pipe(mergeMap((changes) => changes))
+      }
       foreign.add(message.payload)
       return EMPTY
     }),
@@ -91,7 +98,26 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
       )
     }),
   )
-  return merge(heard, polled)
+  // Triggers that are installed under a running daemon, or dropped, are noticed by asking.
+  const rechecked = timer(RECHECK, RECHECK).pipe(
+    filter(() => listening && covered.value !== undefined),
+    exhaustMap(() => isOtherwiseCovered(context, covered.value)),
+    filter((isOther) => isOther && listening),
+    mergeMap(() => catchUp(context, updates, covered)),
+    mergeMap((changes) => changes),
+  )
+  return merge(heard, polled, rechecked)
+}
+
+/** True if the triggers that are installed are others than those that were found; false where that cannot be told. */
+async function isOtherwiseCovered({ config, db }: ChangesContext, covered: Covered = new Set()): Promise<boolean> {
+  try {
+    const { announced } = await installedTriggers(config, (sql, values) => db.query(sql, values))
+    const found = new Set(announced)
+    return found.size !== covered.size || [...found].some((dataset) => !covered.has(dataset))
+  } catch {
+    return false
+  }
 }
 
 /** Listens for ever; says so when it was deaf. */

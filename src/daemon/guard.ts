@@ -115,7 +115,7 @@ export class Guard {
       added: added.slice(0, 10),
       removed: removed.slice(0, 10),
     })
-    this.readiness.lose(removed)
+    this.readiness.renew(added, removed)
     if (!life) return NOTHING_FOLLOWS
     await unmark(life.probe, removed)
     if (added.length > 0) {

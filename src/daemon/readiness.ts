@@ -61,6 +61,12 @@ export class Readiness {
     return unmarked
   }
 
+  /** Tells of lanes that are new, and not whole yet, and of those that are wanted no more. */
+  renew(added: readonly string[], removed: readonly string[]): void {
+    this.lose(removed)
+    for (const lane of added) this.emit({ event: 'symbol_lost', symbol: lane })
+  }
+
   /** Tells of lanes whose marks do not stand any more. */
   lose(lanes: Iterable<string>): void {
     for (const lane of lanes) if (this.ready.delete(lane)) this.emit({ event: 'symbol_lost', symbol: lane })

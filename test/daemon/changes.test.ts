@@ -160,6 +160,16 @@ describe('without triggers', () => {
     expect(daemon.all('degraded')).toEqual([])
     expect(daemon.all('data_loss')).toEqual([])
   })
+
+  it('until they are installed under the running daemon', async () => {
+    daemon = startDaemon(testConfig(redis.url, database.url, { layout: anyLayout(), poll: '20s' }))
+    await daemon.next('watching')
+    await database.query(installSql(testConfig(redis.url, database.url)))
+    await daemon.next('recovered', ({ what }) => what === 'triggers')
+    await setIndicator(database, { symbol: 'ETHUSDT', timeframe: 'm5', param: 'rsi_14', value: 41 })
+    const { latency_ms } = await daemon.next('sync', ({ symbol }) => symbol === 'ETHUSDT')
+    expect(latency_ms).toBeLessThan(5_000)
+  })
 })
 
 describe('changes of one instance', () => {
