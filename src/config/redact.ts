@@ -21,7 +21,10 @@ export function redactUrl(text: string): string {
 /** A whole value that should be a URL, fit to be shown: what has no scheme but may hold a password is hidden altogether. */
 export function redactAddress(value: string): string {
   if (/^[a-z][\w+.-]*:\/\//i.test(value)) return redactUrl(value.replace(/\s/g, '%20'))
-  return /[@=]/.test(value) ? '***' : value
+  // Only what can be nothing but a host and a port is no password that was put in the wrong place.
+  return value === '' || /^(localhost|[\w-]+(\.[\w-]+)+|\[?[\da-f]*:[\da-f:.]*\]?)(:\d{1,5})?(\/\w*)?$/i.test(value)
+    ? value
+    : '***'
 }
 
 /** `host:port/database` of a Redis or PostgreSQL URL, without user and password, for errors and logs. Never throws. */
