@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config/schema.js'
+import type { BeginWork } from '../daemon/work.js'
 import type { Emit, LogEvent } from '../report/events.js'
 
-/** How long an open incident may hold a new configuration up, in ms. */
-const PATIENCE = 30_000
+/** How long an open incident may hold a new configuration up, and how long a backup, drill or recovery, in ms. */
+const PATIENCE = { incident: 30_000, work: 600_000 }
 /** Sections that guarding knows nothing of. */
 const OUTSIDE = ['log', 'http', 'alerts']
 
@@ -18,11 +19,22 @@ export function concernsGuarding(changed: readonly (keyof Config)[]): boolean {
   return changed.some((section) => !OUTSIDE.includes(section))
 }
 
-/** Knows from the events whether something is under way that a new configuration should wait for. */
+/** Knows from the events, and from what is told to `begin`, whether something is under way that a new configuration should wait for. */
 export class Underway {
   private readonly open = new Set<number>()
   private readonly away = new Set<string>()
+  private readonly work = new Set<object>()
   private readonly waiting = new Set<() => void>()
+
+  /** Work that should not be cut off has begun; call what it gives when that is over. */
+  readonly begin: BeginWork = () => {
+    const one = {}
+    this.work.add(one)
+    return () => {
+      this.work.delete(one)
+      this.wake()
+    }
+  }
 
   readonly take = (event: LogEvent): void => {
     if (event.event === 'data_loss') this.open.add(event.incident)
@@ -30,32 +42,54 @@ export class Underway {
     if (event.event === 'redis_down' || event.event === 'postgres_down') this.away.add(event.event)
     if (event.event === 'redis_up') this.away.delete('redis_down')
     if (event.event === 'postgres_up') this.away.delete('postgres_down')
-    if (this.isQuiet) for (const go of [...this.waiting]) go()
+    this.wake()
   }
 
   /** A heal that waits for a server gets nowhere: another configuration may be just what it needs. */
-  private get isQuiet(): boolean {
-    return this.open.size === 0 || this.away.size > 0
+  private get isHealing(): boolean {
+    return this.open.size > 0 && this.away.size === 0
   }
 
-  /** Forgets everything: whatever was open ended with the daemon that opened it. */
+  /** Forgets the incidents: whatever was open ended with the daemon that opened it. Its work tells of its end itself. */
   reset(): void {
     this.open.clear()
     this.away.clear()
   }
 
-  /** Resolves when no incident is open, or a server that healing needs is away, or after `patience` ms. */
+  /**
+   * Resolves when no backup, drill or recovery is under way, and no incident is open or a server that healing needs is away; each
+   * is waited for so many ms only.
+   */
   async quiet(patience = PATIENCE): Promise<void> {
-    if (this.isQuiet) return
-    await new Promise<void>((resolve) => {
-      const go = (): void => {
-        clearTimeout(timer)
-        this.waiting.delete(go)
-        resolve()
+    const lastAt = performance.now() + patience.work
+    const left = (): number => lastAt - performance.now()
+    // While one was waited for, the other may have begun.
+    let isHealed = false
+    do {
+      await this.until(() => this.work.size === 0, left())
+      isHealed = await this.until(() => !this.isHealing, patience.incident)
+    } while ((isHealed && this.isHealing) || (this.work.size > 0 && left() > 0))
+  }
+
+  /** True as soon as it is so, false after `patience` ms. */
+  private async until(isSo: () => boolean, patience: number): Promise<boolean> {
+    if (isSo() || patience <= 0) return isSo()
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (isSo()) end(true)
       }
-      const timer = setTimeout(go, patience)
-      this.waiting.add(go)
+      const end = (result: boolean): void => {
+        clearTimeout(timer)
+        this.waiting.delete(look)
+        resolve(result)
+      }
+      const timer = setTimeout(() => end(false), patience)
+      this.waiting.add(look)
     })
+  }
+
+  private wake(): void {
+    for (const look of [...this.waiting]) look()
   }
 }
 
@@ -81,7 +115,6 @@ export class Reloader {
   /** Resolves when the new configuration is followed, or a newer one has come, or it is refused. Never rejects. */
   async reload(): Promise<void> {
     const { load, emit, underway, follow } = this.options
-    const turn = ++this.latest
     let next: Config
     try {
       next = load()
@@ -90,9 +123,14 @@ export class Reloader {
       emit({ event: 'reload_failed', reason: error instanceof Error ? error.message : String(error) })
       return
     }
+    // Only one that can be followed takes the place of one that waits.
+    const turn = ++this.latest
     const changed = changedSections(this.current, next)
     const outside = changed.filter((section) => !concernsGuarding([section]))
-    if (outside.length > 0) follow({ ...this.current, ...pick(next, outside) }, outside)
+    if (outside.length > 0) {
+      this.current = { ...this.current, ...pick(next, outside) }
+      follow(this.current, outside)
+    }
     const inside = changed.filter((section) => !outside.includes(section))
     if (inside.length > 0) {
       await underway.quiet()

@@ -35,7 +35,7 @@ export async function watch(config: Config, { env, load }: Surroundings): Promis
   emit(starting(config))
   if (typeof systemd === 'string') emit(inherited(systemd))
 
-  const options: GuardOptions = { onSign: liveness.sign, memory: {} }
+  const options: GuardOptions = { onSign: liveness.sign, memory: {}, beginWork: underway.begin }
   let guarding: Subscription = guardRedis(config, emit, options).subscribe()
   const reloader = new Reloader({
     config,

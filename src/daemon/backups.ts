@@ -12,6 +12,7 @@ import { abortable } from '../flow/abortable.js'
 import { drill } from '../recover/drill.js'
 import type { Truth } from '../recover/postgres-share.js'
 import type { Emit, LogEvent } from '../report/events.js'
+import { type BeginWork, unwatched } from './work.js'
 
 /** How often the folder of the backups is looked at, and whether a drill has become due, in ms. */
 const LOOK = 10_000
@@ -31,6 +32,8 @@ export interface BackupsContext {
   /** What a drill compares with. */
   readonly truth: Truth
   readonly emit: Emit
+  /** Told of every backup and drill. */
+  readonly beginWork?: BeginWork
 }
 
 /** Takes backups by the schedule and proves them, and knows which there are. */
@@ -161,13 +164,17 @@ export class Backups {
     return ofServer(await readShelf(backup.dir).catch(() => []), redis.url)
   }
 
-  /** Does one stage; trouble is told and returned, unless we are being ended. */
+  /** Does one stage; trouble is told and returned. A backup that is cut off is missed, a drill is done another time. */
   private async attempt(stage: Stage, signal: AbortSignal, act: () => Promise<void>): Promise<Trouble | undefined> {
+    const end = (this.context.beginWork ?? unwatched)()
     try {
       await act()
       return undefined
     } catch (error) {
-      return signal.aborted ? undefined : this.fail(stage, troubleOf(error))
+      if (!signal.aborted) return this.fail(stage, troubleOf(error))
+      return stage === 'take' ? this.fail(stage, cutOff()) : undefined
+    } finally {
+      end()
     }
   }
 
@@ -182,6 +189,11 @@ function troubleOf(error: unknown): Trouble {
   if (error instanceof Trouble) return error
   const { message } = error instanceof Error ? error : new Error(String(error))
   return new Trouble('unexpected', message, 'please report this', false)
+}
+
+function cutOff(): Trouble {
+  const what = 'the backup was cut off: Rekindle was stopped, or its configuration was read again'
+  return new Trouble('aborted', what, 'take one now (rekindle backup), or leave it to the schedule', false)
 }
 
 function notProved({ path }: Backup, differences: readonly string[]): Trouble {

@@ -37,6 +37,7 @@ import { Inventory } from './inventory.js'
 import { keeper } from './keeping.js'
 import { guardLife } from './life.js'
 import { watchRecovery } from './recovery.js'
+import { type BeginWork, unwatched } from './work.js'
 
 /** What a daemon leaves to the next one in this process, when the configuration is read again. */
 export interface Memory {
@@ -47,6 +48,8 @@ export interface GuardOptions {
   /** Told of every turn of a loop, by its name. */
   readonly onSign?: (what: string) => void
   readonly memory?: Memory
+  /** Told of work that should not be cut off: backups, drills and recoveries. */
+  readonly beginWork?: BeginWork
 }
 
 /**
@@ -56,7 +59,7 @@ export interface GuardOptions {
 export function guardRedis(
   config: Config,
   listener: Emit,
-  { onSign, memory = {} }: GuardOptions = {},
+  { onSign, memory = {}, beginWork = unwatched }: GuardOptions = {},
 ): Observable<never> {
   return defer(() => {
     const events = new Subject<LogEvent>()
@@ -71,7 +74,7 @@ export function guardRedis(
     const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)
     const readEnabled = (): Promise<string[]> => readSymbols(db, config)
-    const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit })
+    const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit, beginWork })
     const inventory = new Inventory(config, () => backups.preferred, emit)
     const guard = new Guard(datasets, emit, (probe, missing) => inventory.losses(probe, missing))
     const earlier = memory.guarded
@@ -121,7 +124,7 @@ export function guardRedis(
       ),
     )
     // All but the last are also kept running while there is no life.
-    return merge(backups.watch(), watchRecovery({ config, emit, events }), changes, rosters, guarded).pipe(
+    return merge(backups.watch(), watchRecovery({ config, emit, events, beginWork }), changes, rosters, guarded).pipe(
       ignoreElements(),
       finalize(() => void pool.close().catch(() => undefined)),
     )

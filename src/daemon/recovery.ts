@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { concatMap, EMPTY, filter, ignoreElements, map, type Observable, tap } from 'rxjs'
+import { concatMap, EMPTY, filter, finalize, ignoreElements, map, type Observable, tap } from 'rxjs'
 import { ofServer, readShelf, worthTrying } from '../backup/shelf.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
@@ -13,6 +13,7 @@ import { chooseKeys } from '../recover/choose-keys.js'
 import { recoverKeys } from '../recover/recover.js'
 import { undoFlush } from '../recover/undo.js'
 import type { Emit, LogEvent } from '../report/events.js'
+import { type BeginWork, unwatched } from './work.js'
 
 /** What may take a whole class of keys; a single key may have been deleted, and a database swapped, on purpose. */
 const WHOLESALE: ReadonlySet<Cause> = new Set(['flush', 'restart', 'replacement', 'failover', 'unknown'])
@@ -26,6 +27,8 @@ export interface RecoveryContext {
   readonly emit: Emit
   /** Everything that is emitted. */
   readonly events: Observable<LogEvent>
+  /** Told of every recovery, from the loss on until nothing more is tried. */
+  readonly beginWork?: BeginWork
 }
 
 /** What a loss has taken and is to be brought back. */
@@ -51,6 +54,7 @@ const FLUSHED = 60_000
 export function watchRecovery(context: RecoveryContext): Observable<never> {
   if (!context.config.recover.auto) return EMPTY
   // What came while another loss was being made good may have taken that, too.
+  const { beginWork = unwatched } = context
   let losses = 0
   let frozenAt = Number.NEGATIVE_INFINITY
   return context.events.pipe(
@@ -61,8 +65,11 @@ export function watchRecovery(context: RecoveryContext): Observable<never> {
     map((event) => lossOf(event, Date.now() - frozenAt < FLUSHED)),
     filter((loss) => loss !== undefined),
     tap(() => losses++),
+    map((loss) => ({ loss, end: beginWork() })),
     // One after the other, each to its end: a newer loss does not name again what was gone before it.
-    concatMap((loss) => abortable((signal) => recoverLoss(loss, context, () => losses, signal))),
+    concatMap(({ loss, end }) =>
+      abortable((signal) => recoverLoss(loss, context, () => losses, signal)).pipe(finalize(end)),
+    ),
     ignoreElements(),
   )
 }
@@ -77,6 +84,12 @@ function lossOf(event: LogEvent, wasFrozen: boolean): Loss | undefined {
   })
   return match.length > 0 ? { incident, match, wasFlushed: cause === 'flush' || wasFrozen } : undefined
 }
+
+const CUT_OFF = {
+  code: 'aborted',
+  reason: 'the recovery was cut off: Rekindle was stopped, or its configuration was read again',
+  hint: 'bring the keys back by hand: rekindle recover',
+} as const
 
 async function recoverLoss(
   loss: Loss,
@@ -96,7 +109,7 @@ async function recoverLoss(
       emit({ event: 'keys_recovered', incident, file, taken_at, keys: copied, kept, took_ms: Date.now() - startedAt })
       return
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) break
       const trouble = troubleOf(error)
       const { code, message: reason, hint } = trouble
       if (reason !== said) emit({ event: 'recover_failed', incident, code, reason, hint })
@@ -106,6 +119,8 @@ async function recoverLoss(
       await delay(wait, undefined, { signal }).catch(() => undefined)
     }
   }
+  // Nothing takes it up again: the next daemon has not seen the loss.
+  if (signal.aborted) emit({ event: 'recover_failed', incident, ...CUT_OFF })
 }
 
 /**

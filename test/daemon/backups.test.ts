@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readShelf, writeManifest } from '../../src/backup/shelf.js'
 import { type Config, configSchema } from '../../src/config/schema.js'
 import { Backups } from '../../src/daemon/backups.js'
+import type { BeginWork } from '../../src/daemon/work.js'
 import type { LogEvent } from '../../src/report/events.js'
 import { until, useRedis } from '../support/servers.js'
 
@@ -22,7 +23,7 @@ describe('backups of the daemon', () => {
   })
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-  function open(backup: object = { schedule: '0 2 * * *' }, url = redis.url): Backups {
+  function open(backup: object = { schedule: '0 2 * * *' }, url = redis.url, beginWork?: BeginWork): Backups {
     const keys = [{ match: 'sub:*', recovery: 'backup' }]
     const config: Config = configSchema.parse({
       redis: { url },
@@ -34,6 +35,7 @@ describe('backups of the daemon', () => {
       config,
       truth: { db, datasets: [], readSymbols: async () => [] },
       emit: (e) => events.push(e),
+      ...(beginWork && { beginWork }),
     })
   }
 
@@ -70,6 +72,24 @@ describe('backups of the daemon', () => {
     await backups.prove(backups.newest, signal())
     expect(named('backup_failed')).toMatchObject([{ stage: 'drill', code: 'bad_backup' }])
     expect(backups.newest).toBeUndefined()
+  })
+
+  test('one that is cut off is an alert, and tells when it begins and ends', async () => {
+    const begun = join(dir, 'begun')
+    let underway = 0
+    const beginWork = () => {
+      underway++
+      return () => void underway--
+    }
+    const backups = open({ after: ['sh', '-c', `touch ${begun}; sleep 60`] }, redis.url, beginWork)
+    const cut = new AbortController()
+    const work = backups.backUp(cut.signal)
+    await until(() => existsSync(begun))
+    expect(underway).toBe(1)
+    cut.abort()
+    await work
+    expect(underway).toBe(0)
+    expect(named('backup_failed')).toMatchObject([{ stage: 'take', code: 'aborted' }])
   })
 
   test('what will not pass is told once and not tried again', async () => {
