@@ -7,12 +7,10 @@ export interface ListenTrouble {
   readonly hint: string
 }
 
-const GOES_ON = 'there is no status page, health and metrics until then'
-
 /** What it means that `http.listen` failed with this code of the system, and what mends it. */
 export function listenTrouble(listen: string, code = 'unknown'): ListenTrouble {
-  const [name, reason, mend] = explain(listen, code)
-  return { code: name, reason: `http.listen: ${reason}`, hint: `${mend}; ${GOES_ON}` }
+  const [name, reason, hint] = explain(listen, code)
+  return { code: name, reason: `http.listen: ${reason}`, hint }
 }
 
 function explain(listen: string, code: string): [code: string, reason: string, mend: string] {

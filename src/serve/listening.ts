@@ -2,13 +2,12 @@ import { chmod, lstat, stat, unlink } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import type { Emit } from '../report/events.js'
 import { type Address, readAddress } from './address.js'
 import { type ListenTrouble, listenTrouble } from './listen-trouble.js'
 
 /** Who asks slowly, or hangs, is not waited for: in ms. */
 const LIMITS = {
-  headersTimeout: 5_000,
+  headersTimeout: 2_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 20_000,
   connectionsCheckingInterval: 1_000,
@@ -21,21 +20,27 @@ const CONNECTIONS = 256
 const RETRY_FIRST = 1_000
 const RETRY_LAST = 30_000
 
+/** Is told how it goes. */
+interface Owner {
+  opened(): void
+  /** It is tried again by itself. */
+  failed(trouble: ListenTrouble): void
+  /** Something else listens there: true if that was ours, and is gone now. */
+  makeRoom(): Promise<boolean>
+}
+
 /** A server that listens, or tries to again and again: nothing else waits for it. */
 export class Listening {
   private readonly server: Server
   private readonly address: Address
   private retry: NodeJS.Timeout | undefined
   private failures = 0
-  private since = 0
-  /** What was said to be wrong. */
-  private said: string | undefined
   private closed = false
 
   constructor(
-    private readonly listen: string,
+    readonly listen: string,
     handle: RequestListener,
-    private readonly emit: Emit,
+    private readonly owner: Owner,
   ) {
     this.address = readAddress(listen)
     this.server = createServer({ ...LIMITS, keepAlive: true, noDelay: true }, handle)
@@ -47,6 +52,11 @@ export class Listening {
     })
     this.server.on('listening', () => void this.opened())
     this.attempt()
+  }
+
+  /** True while it can be asked. */
+  get isOpen(): boolean {
+    return this.server.listening
   }
 
   /** Stops listening and hangs up on everyone. */
@@ -65,27 +75,27 @@ export class Listening {
   }
 
   private async opened(): Promise<void> {
+    // A name may be looked up for longer than anyone wants to listen there.
+    if (this.closed) {
+      this.server.close()
+      return
+    }
+    this.failures = 0
+    this.owner.opened()
     // Workers may share our group; nobody else has a say.
     if ('path' in this.address) await chmod(this.address.path, 0o660).catch(() => undefined)
-    this.failures = 0
-    if (this.said === undefined) return
-    this.said = undefined
-    this.emit({ event: 'recovered', what: 'http', after_ms: Date.now() - this.since })
   }
 
   private async failed(error: NodeJS.ErrnoException): Promise<void> {
     const trouble = await this.troubleOf(error)
     if (this.closed) return
-    if (!trouble) {
+    if (!trouble || (error.code === 'EADDRINUSE' && (await this.owner.makeRoom()))) {
       this.attempt()
       return
     }
     const delay = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(this.failures++, 10))
     this.retry = setTimeout(() => this.attempt(), delay)
-    if (this.said === trouble.code) return
-    if (this.said === undefined) this.since = Date.now()
-    this.said = trouble.code
-    this.emit({ event: 'degraded', what: 'http', ...trouble, since_ms: Date.now() - this.since })
+    this.owner.failed(trouble)
   }
 
   /** What is in the way; undefined for the socket of a process that is gone, which is removed. */

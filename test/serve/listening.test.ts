@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -60,6 +60,60 @@ describe('the address', () => {
         .then(() => false)
         .catch(() => true),
     )
+  })
+
+  it('is no trouble any more once another is told that can be used, or none', async () => {
+    const port = await freePort()
+    const other = createServer().listen(port, '127.0.0.1')
+    await once(other, 'listening')
+    const { said, follow } = await open(`127.0.0.1:${port}`)
+    await until(() => said.length === 1)
+    const free = `127.0.0.1:${await freePort()}`
+    follow(free)
+    await until(() => said.length === 2)
+    expect(said[1]).toMatchObject({ event: 'recovered', what: 'http' })
+    expect((await get(free, '/healthz')).status).toBe(200)
+    follow(`127.0.0.1:${port}`)
+    await until(() => said.length === 3)
+    follow(false)
+    expect(said.map(({ event }) => event)).toEqual(['degraded', 'recovered', 'degraded', 'recovered'])
+    await expect(get(free, '/healthz')).rejects.toThrow()
+    other.close()
+  })
+
+  it('stays until the one that is to take its place can be used', async () => {
+    const { listen, said, follow } = await open()
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    follow(`127.0.0.1:${port}`)
+    await until(() => said.length === 1)
+    expect(said[0]).toMatchObject({
+      code: 'http_in_use',
+      hint: expect.stringContaining(`status page, health and metrics stay at ${listen} until then`),
+    })
+    expect((await get(listen, '/healthz')).status).toBe(200)
+    follow(listen)
+    expect(said[1]).toMatchObject({ event: 'recovered', what: 'http' })
+    expect((await get(listen, '/healthz')).status).toBe(200)
+    follow(`127.0.0.1:${port}`)
+    await until(() => said.length === 3)
+    other.close()
+    await until(() => said.length === 4)
+    expect((await get(`127.0.0.1:${port}`, '/healthz')).status).toBe(200)
+    await expect(get(listen, '/healthz')).rejects.toThrow()
+  })
+
+  it('makes room for another with the same port', async () => {
+    const { listen, said, follow } = await open()
+    const wide = listen.replace('127.0.0.1', '0.0.0.0')
+    follow(`203.0.113.1:${listen.split(':')[1]}`)
+    await until(() => said.length === 1)
+    expect((await get(listen, '/healthz')).status).toBe(200)
+    follow(wide)
+    await until(() => said.length === 2)
+    expect(said[1]).toMatchObject({ event: 'recovered', what: 'http' })
+    expect((await get(listen, '/healthz')).status).toBe(200)
   })
 
   it('is let go at the end, also while someone watches', async () => {
