@@ -69,3 +69,19 @@ export function headersOf(
         }),
   }
 }
+
+/** The address without `user:password@`, which fetch takes no address with, and the header that says the same. */
+export function splitCredentials(url: string): { address: string; authorization: Record<string, string> } {
+  const address = new URL(url)
+  const { username, password } = address
+  if (username === '' && password === '') return { address: url, authorization: {} }
+  address.username = ''
+  address.password = ''
+  const credentials = Buffer.from(`${plain(username)}:${plain(password)}`).toString('base64')
+  return { address: address.href, authorization: { Authorization: `Basic ${credentials}` } }
+}
+
+/** What stands behind `%40`; a per cent sign that stands for itself is left so. */
+function plain(text: string): string {
+  return text.replace(/(?:%[\da-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
+}

@@ -1,6 +1,6 @@
 import type { AlertsConfig } from '../config/telling.js'
 import type { Emit, LogEvent } from './events.js'
-import { headersOf, isAlert, type Message, makeMessage } from './webhook-message.js'
+import { headersOf, isAlert, type Message, makeMessage, splitCredentials } from './webhook-message.js'
 
 /** Alerts wait for a receiver that is away: so many, for so long, in ms. */
 const WAITING = 100
@@ -28,6 +28,8 @@ export class Webhook {
   private readonly queue: Message[] = []
   private underWay: AbortController | undefined
   private sending: Promise<void> | undefined
+  /** Whether alerts are being sent: true until no more wait, with nothing in between. */
+  private busy = false
   private failures = 0
   private since = 0
   private saidFull = false
@@ -35,8 +37,7 @@ export class Webhook {
   private closed = false
 
   constructor(
-    /** May be another from the next attempt on. */
-    public config: AlertsConfig['webhook'],
+    private config: AlertsConfig['webhook'],
     private readonly context: WebhookContext,
   ) {}
 
@@ -45,9 +46,22 @@ export class Webhook {
     if (this.config.url === undefined || this.closed || !isAlert(event)) return
     this.queue.push(makeMessage(event, this.context.version, Date.now()))
     if (this.queue.length > WAITING) this.full()
-    this.sending ??= this.drain().finally(() => {
-      this.sending = undefined
-    })
+    if (this.busy) return
+    this.busy = true
+    this.sending = this.drain()
+  }
+
+  /** Sends by another configuration from now on: what waits is tried at once, and dropped if there is no URL any more. */
+  follow(config: AlertsConfig['webhook']): void {
+    const before = this.config
+    this.config = config
+    const isOther = config.url !== before.url
+    if (!isOther && config.secret === before.secret) return
+    if (config.url === undefined) this.drop(this.queue.length)
+    // Nobody waits for the receiver from before: that it failed is over.
+    if (isOther) this.underWay?.abort()
+    if (isOther && this.queue.length === 0) this.worked()
+    this.wake?.()
   }
 
   /** Gives alerts that are on their way a moment, then gives up. */
@@ -63,38 +77,48 @@ export class Webhook {
   }
 
   private async drain(): Promise<void> {
-    for (;;) {
-      const fresh = this.queue.findIndex(({ at }) => Date.now() - at <= OLDEST)
-      this.drop(fresh < 0 ? this.queue.length : fresh)
-      const [message] = this.queue
-      if (!message) return
-      const outcome = await this.attempt(message)
-      if (outcome.ok) {
-        this.remove(message)
-        this.context.delivered('delivered')
-        this.worked()
-        continue
+    try {
+      for (;;) {
+        this.dropExpired()
+        const [message] = this.queue
+        const { url } = this.config
+        if (!message || url === undefined) return
+        const outcome = await this.attempt(message, url)
+        // What an address answered that is no longer ours says nothing of the one that is.
+        if (!outcome.ok && url !== this.config.url) continue
+        this.settle(message, outcome)
+        if (outcome.ok || outcome.lasting) continue
+        if (this.closed) return
+        await this.pause(Math.max(outcome.after, RETRY_FIRST * 2 ** Math.min(this.failures - 1, 10)))
       }
-      this.failed(outcome.reason)
-      if (outcome.lasting) {
-        // The same would be refused again; the next may be taken.
-        if (this.remove(message)) this.context.delivered('dropped')
-        continue
-      }
-      if (this.closed) return
-      await this.pause(Math.max(outcome.after, RETRY_FIRST * 2 ** Math.min(this.failures - 1, 10)))
+    } finally {
+      // In the same step as the look at what waits, so that an alert that comes now is not left to the next one.
+      this.busy = false
     }
   }
 
-  private async attempt(message: Message): Promise<Outcome> {
-    const { url = '', secret, timeout } = this.config
+  private settle(message: Message, outcome: Outcome): void {
+    if (outcome.ok) {
+      this.remove(message)
+      this.context.delivered('delivered')
+      this.worked()
+      return
+    }
+    this.failed(outcome.reason)
+    // The same would be refused again; the next may be taken.
+    if (outcome.lasting && this.remove(message)) this.context.delivered('dropped')
+  }
+
+  private async attempt(message: Message, url: string): Promise<Outcome> {
+    const { secret, timeout } = this.config
+    const { address, authorization } = splitCredentials(url)
     const underWay = new AbortController()
     this.underWay = underWay
     const timer = setTimeout(() => underWay.abort(), timeout)
     try {
-      const response = await fetch(url, {
+      const response = await fetch(address, {
         method: 'POST',
-        headers: headersOf(message, secret, Date.now()),
+        headers: { ...headersOf(message, secret, Date.now()), ...authorization },
         body: message.body,
         // A redirect would turn the POST into a GET, or carry alerts to where nobody wanted them.
         redirect: 'manual',
@@ -126,6 +150,14 @@ export class Webhook {
     const at = this.queue.indexOf(message)
     if (at >= 0) this.queue.splice(at, 1)
     return at >= 0
+  }
+
+  private dropExpired(): void {
+    const fresh = this.queue.findIndex(({ at }) => Date.now() - at <= OLDEST)
+    const expired = fresh < 0 ? this.queue.length : fresh
+    this.drop(expired)
+    // Whether the receiver is back is not known before the next alert; that these never came is.
+    if (expired > 0) this.tell('webhook_expired', `alerts that waited for an hour are dropped: ${expired}`)
   }
 
   private drop(count: number): void {
@@ -174,6 +206,7 @@ function judge({ ok, status, headers }: Response): Outcome {
 function explain(error: unknown, timeout: number): string {
   if (!(error instanceof Error)) return 'it cannot be reached'
   if (error.name === 'AbortError') return `no answer within ${timeout} ms`
-  const { code } = (error.cause ?? error) as NodeJS.ErrnoException
+  const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException
+  if (message === 'bad port') return 'its port is one that HTTP must not be sent to, as 25 or 6000 are; use another'
   return typeof code === 'string' ? `it cannot be reached (${code})` : 'it cannot be reached'
 }

@@ -6,8 +6,8 @@ import { openMetrics } from '../report/metrics.js'
 import { note } from '../report/note.js'
 import { Webhook } from '../report/webhook.js'
 import { readAddress } from './address.js'
+import { Door } from './door.js'
 import { Pulse } from './health.js'
-import { Listening } from './listening.js'
 import { fragmentsOf } from './page.js'
 import { routes } from './routes.js'
 import { Stream } from './stream.js'
@@ -43,10 +43,8 @@ export function openOutlets(
   const pulse = new Pulse(board, stuckFor)
   const stream = new Stream(board, (now) => fragmentsOf(board, now))
   const webhook = new Webhook(config.alerts.webhook, { version, emit, delivered: metrics.delivered })
-  const serve = (listen: string | false): Listening | undefined =>
-    listen ? new Listening(listen, routes(readAddress(listen), { board, pulse, stream, metrics }), emit) : undefined
-  let listening = config.http.listen
-  let server = serve(listening)
+  const door = new Door((listen) => routes(readAddress(listen), { board, pulse, stream, metrics }), emit)
+  door.follow(config.http.listen)
   let failed = false
   return {
     observe: (event) => {
@@ -63,16 +61,13 @@ export function openOutlets(
       }
     },
     follow: ({ http, alerts }) => {
-      webhook.config = alerts.webhook
-      if (http.listen === listening) return
-      listening = http.listen
-      void server?.close()
-      server = serve(listening)
+      webhook.follow(alerts.webhook)
+      door.follow(http.listen)
     },
     close: async () => {
       pulse.stop()
       stream.close()
-      await Promise.all([server?.close(), webhook.close()])
+      await Promise.all([door.close(), webhook.close()])
     },
   }
 }

@@ -184,6 +184,84 @@ describe('the webhook', () => {
     expect(performance.now() - closing).toBeLessThan(2_000)
   })
 
+  it('is no trouble any more once no alerts are wanted', async () => {
+    const bad = await receive(500)
+    const { webhook, said, results } = hook({ url: bad.url })
+    webhook.observe(event('data_loss'))
+    webhook.observe(event('healed'))
+    await until(() => said.length === 1)
+    webhook.follow({ timeout: 2_000 })
+    expect(said[1]).toMatchObject({ event: 'recovered', what: 'webhook' })
+    expect(results).toEqual(['dropped', 'dropped'])
+    const good = await receive(200)
+    webhook.follow({ timeout: 2_000, url: good.url })
+    webhook.observe(event('backup_failed'))
+    await until(() => results.length === 3)
+    expect(good.got.map(({ headers }) => headers['x-rekindle-event'])).toEqual(['backup_failed'])
+    expect(bad.got).toHaveLength(1)
+    expect(said).toHaveLength(2)
+    await webhook.close()
+  })
+
+  it('sends what waits to another URL at once', async () => {
+    const bad = await receive({ status: 503, headers: { 'retry-after': '60' } })
+    const { webhook, said, results } = hook({ url: bad.url })
+    webhook.observe(event('data_loss'))
+    await until(() => said.length === 1)
+    const good = await receive(200)
+    const began = performance.now()
+    webhook.follow({ timeout: 2_000, url: good.url })
+    await until(() => results.length === 1)
+    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(said[1]).toMatchObject({ event: 'recovered', what: 'webhook' })
+    expect(results).toEqual(['delivered'])
+    await webhook.close()
+  })
+
+  it('leaves no alert behind that comes as the last one is done', async () => {
+    const { url, got } = await receive(200)
+    const results: string[] = []
+    const webhook: Webhook = new Webhook(
+      { timeout: 2_000, url },
+      {
+        version: '1.2.3',
+        emit: () => undefined,
+        delivered: (result) => {
+          results.push(result)
+          // A few steps later nothing waits any more, and what sent it may not have ended yet.
+          let steps = results.length
+          const later = (): void => {
+            if (steps-- > 0) queueMicrotask(later)
+            else if (results.length < 8) webhook.observe(event('healed'))
+          }
+          later()
+        },
+      },
+    )
+    webhook.observe(event('data_loss'))
+    await until(() => got.length === 8)
+    await webhook.close()
+  })
+
+  it('gives the user and the password of its URL in a header', async () => {
+    const { url, got } = await receive(200)
+    const { webhook, results, said } = hook({ url: url.replace('//', '//ops%40home:p%C3%A4ss:w0rd%@') })
+    webhook.observe(event('data_loss'))
+    await until(() => results.length + said.length === 1)
+    expect(got[0]?.url).toBe('/services/T0/B0/hush')
+    const credentials = got[0]?.headers.authorization?.replace('Basic ', '') ?? ''
+    expect(Buffer.from(credentials, 'base64').toString()).toBe('ops@home:päss:w0rd%')
+    await webhook.close()
+  })
+
+  it('says so of a port that HTTP is not sent to', async () => {
+    const { webhook, said } = hook({ url: 'http://127.0.0.1:6000/services/hush' })
+    webhook.observe(event('data_loss'))
+    await until(() => said.length === 1)
+    expect(said[0]).toMatchObject({ reason: expect.stringContaining('its port is one that HTTP must not be sent to') })
+    await webhook.close()
+  })
+
   it('does nothing without a URL', () => {
     const { webhook, said, results } = hook({})
     webhook.observe(event('data_loss'))
