@@ -11,6 +11,8 @@ export interface ServerStory {
   readonly database: number
   readonly info: ReadonlyMap<string, string>
   readonly modules: Manifest['modules']
+  /** False where MODULE LIST is withheld. */
+  readonly areModulesKnown: boolean
   /** What could not be found out, for the user. */
   readonly warnings: readonly string[]
 }
@@ -26,6 +28,7 @@ export async function readStory(url: string): Promise<ServerStory> {
       database: wire.database,
       info: parseInfo(String(info ?? '')),
       modules: (Array.isArray(list) ? list : []).map(readModule),
+      areModulesKnown: list !== undefined,
       warnings: unknown.map((command) => `the manifest lacks what ${command} tells: grant it to the user of redis.url`),
     }
   })

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
-import { withServer } from '../backup/server-story.js'
+import { unlessRefused, withServer } from '../backup/server-story.js'
 import { newestGood, readShelf } from '../backup/shelf.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
@@ -34,7 +34,7 @@ export function undo(config: Config, call: UndoCall): Promise<Answer> {
   return withSession(config, call.timeout, async (session) => {
     const startedAt = Date.now()
     const { url } = config.redis
-    await insistOnRedis(session.patience, url, () => withServer(url, (wire) => ask(wire, 'PING')))
+    await insistOnRedis(session.patience, url, () => withServer(url, (wire) => ask(wire, 'PING').catch(unlessRefused)))
     const undone = await bringBack(session, call)
     return answer(undone, call, Date.now() - startedAt)
   })

@@ -143,7 +143,7 @@ async function undoOne(
 
 async function bringBack(
   { source, cut }: Moment<UndoSource>,
-  { modules, database }: ServerStory,
+  { modules, areModulesKnown, database }: ServerStory,
   work: string,
   options: UndoOptions,
 ): Promise<Pick<Undone, 'copied' | 'rules' | 'leftToPostgres' | 'leftToThemselves'> & { looked: number }> {
@@ -155,7 +155,12 @@ async function bringBack(
     await assembleAof(source, cut, dir, { signal, onProgress: () => onProgress?.('Reading', undefined) })
   const from: ThrowawaySource =
     source.kind === 'aof' ? { kind: 'aof', dir, modules } : { kind: 'rdb', path: source.path, modules }
-  const throwaway = await startThrowaway(from, { signal, onProgress: (share) => onProgress?.('Loading', share) })
+  const throwaway = await startThrowaway(from, {
+    signal,
+    onProgress: (share) => onProgress?.('Loading', share),
+  }).catch((error: unknown) => {
+    throw areModulesKnown ? error : withheld(error)
+  })
   try {
     const { select, counts } = selector(options)
     const ends = { from: throwaway.socket, to: url, database, dryRun, signal }
@@ -225,6 +230,14 @@ async function countFlushes(url: string): Promise<Counted> {
   }
   if (ran('flushall')) return 'ours'
   return ran('flushdb') ? 'some' : 'none'
+}
+
+/** Where the module is, the live Redis would have told. */
+function withheld(error: unknown): unknown {
+  if (!(error instanceof Trouble && error.code === 'redis_no_module')) return error
+  const { code, message, hint, passing } = error
+  const grant = 'let the user of redis.url run MODULE LIST, which tells where the module is: ACL SETUSER … +module|list'
+  return new Trouble(code, message, `${grant}; or ${hint}`, passing, { cause: error })
 }
 
 function nothing(what: string, hint = FROM_BACKUP): Trouble {

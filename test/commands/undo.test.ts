@@ -168,3 +168,36 @@ test('a Redis that is away, and a data directory that is elsewhere, are told pla
     await limited.stop()
   }
 })
+
+test('a user who may do no more than it takes brings keys back, too: PING is not needed', async () => {
+  const other = await startRedis({
+    args: ['--appendonly', 'yes'],
+    acl: ['user limited on >secret ~* &* +@all -ping'],
+  })
+  try {
+    await other.cli('SET', 'sub:1', 'a')
+    await other.cli('FLUSHALL')
+    const settings = { ...env(), REDIS_URL: other.url.replace('//', '//limited:secret@') }
+    expect(await rekindle(['undo', '--config', config()], settings)).toMatchObject({ status: 0, stderr: '' })
+    expect(await other.cli('GET', 'sub:1')).toBe('a')
+  } finally {
+    await other.stop()
+  }
+})
+
+test.runIf(process.env['REDIS_TIMESERIES_MODULE'])('the right is named that is missing to find a module', async () => {
+  const other = await startRedis({
+    args: ['--appendonly', 'yes', '--aof-use-rdb-preamble', 'no'],
+    acl: ['user limited on >secret ~* &* +@all -module|list'],
+  })
+  try {
+    await other.cli('TS.ADD', 'sub:series', '1', '1')
+    await other.cli('FLUSHALL')
+    const settings = { ...env(), REDIS_URL: other.url.replace('//', '//limited:secret@') }
+    const { status, stderr } = await rekindle(['undo', '--config', config()], settings)
+    expect(status).toBe(1)
+    expect(stderr).toContain('ACL SETUSER … +module|list')
+  } finally {
+    await other.stop()
+  }
+})
