@@ -159,7 +159,7 @@ class Recovery {
           ? []
           : [`${act} ${count(copied, 'key')} from ${chosen.path}, which was taken ${sayAge(age)} ago (${taken}).`]),
         ...(dryRun ? listNames(names, copied) : []),
-        ...(kept > 0 ? [`Kept ${count(kept, 'key')} as Redis has them; --replace writes over them.`] : []),
+        ...(kept > 0 ? [sayKept(kept)] : []),
         ...sayRules(this.rules, dryRun),
         ...(left > 0 ? [`Left ${count(left, 'key')} to rekindle restore, which has them from PostgreSQL.`] : []),
         ...(expired > 0 ? [`The time of ${count(expired, 'key')} has come meanwhile.`] : []),
@@ -198,6 +198,11 @@ function sayRules({ restored, failed, failure }: RestoredRules, dryRun: boolean)
         ]
       : []),
   ]
+}
+
+function sayKept(kept: number): string {
+  const them = kept === 1 ? 'it' : 'them'
+  return `Kept ${count(kept, 'key')} as Redis has ${them}; --replace writes over ${them}.`
 }
 
 function listNames(names: readonly Buffer[], total: number): string[] {

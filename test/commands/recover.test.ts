@@ -77,7 +77,7 @@ describeOwnServers('rekindle recover', () => {
   it('keeps what a live worker wrote meanwhile, unless it is to replace it', async () => {
     await redis.cli('HSET', 'sub:user:1', 'plan', 'new')
     const kept = await recover('--match', 'sub:user:*')
-    expect(kept.stdout).toContain('Kept 1 key as Redis has them')
+    expect(kept.stdout).toContain('Kept 1 key as Redis has it; --replace writes over it.')
     expect(await redis.cli('HGET', 'sub:user:1', 'plan')).toBe('new')
     expect((await recoverJson('--match', 'sub:user:*', '--replace')).answer).toMatchObject({ copied: 3, kept: 0 })
     expect(await redis.cli('HGET', 'sub:user:1', 'plan')).toBe('gold')
