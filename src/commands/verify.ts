@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js'
 import { lanesOf } from '../decide/lanes.js'
 import { planTasks } from '../decide/tasks.js'
+import type { Trouble } from '../errors.js'
 import type { Lack } from '../model.js'
 import { type Answer, namedTroubles, tell } from './answer.js'
 import { type Comparison, compareAll, type Orphans, type Strays } from './comparison.js'
@@ -67,6 +68,8 @@ async function mend(session: Session, enabled: readonly string[], comparison: Co
 function report(verdict: Verdict): Answer {
   const { symbols, lacks, orphans, strays, keys, hidden, leftOut, repaired, took } = verdict
   const unseen = [...hidden].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
+  const failures = repaired?.failures ?? new Map<string, Trouble>()
+  const failed = [...failures].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
   return {
     ok: lacks.length === 0,
     // Where nothing could be compared, there is nothing to say of it: the troubles tell why.
@@ -85,10 +88,12 @@ function report(verdict: Verdict): Answer {
       ...(strays.length > 0 && { strays: strays.map(({ dataset, keys }) => ({ dataset, keys: keys.length })) }),
       left_out: leftOut,
       ...(repaired && { repaired: repaired.written.size }),
+      ...(failed.length > 0 && { failed }),
       ...(unseen.length > 0 && { unseen }),
       took_ms: took,
     },
-    troubles: namedTroubles(hidden),
+    // A dataset is told of once, by what hindered its repair if anything did.
+    troubles: namedTroubles(new Map([...hidden, ...failures])),
   }
 }
 
@@ -130,15 +135,22 @@ function showKey(key: string): string {
 
 function sentence({ symbols, lacks, keys, hidden, repaired, took, leftOut }: Verdict): string {
   const compared = `${count(keys, 'key')} of ${count(symbols, 'symbol')}`
+  const differ = lacks.length === 1 ? 'differs' : 'differ'
   const struck = new Set(lacks.map(({ symbol }) => symbol)).size
-  const hint = repaired ? 'something writes or evicts them meanwhile' : 'rekindle verify --repair mends them'
   const verdict =
     lacks.length > 0
-      ? `${count(lacks.length, 'key')} of ${count(struck, 'symbol')} differ from PostgreSQL (${compared} compared): ${hint}.`
-      : `${compared} hold what PostgreSQL holds (compared in ${sayDuration(took)}).`
+      ? `${count(lacks.length, 'key')} of ${count(struck, 'symbol')} ${differ} from PostgreSQL (${compared} compared): ${sayWhy(lacks, repaired)}.`
+      : `${compared} ${keys === 1 ? 'holds' : 'hold'} what PostgreSQL holds (compared in ${sayDuration(took)}).`
   return [
     ...(repaired ? [`Repaired ${count(repaired.written.size, 'key')}.`] : []),
     hidden.size > 0 && lacks.length === 0 ? `Of what could be compared, ${verdict}` : verdict,
     ...(leftOut > 0 ? [`${count(leftOut, 'value')} left out that Redis cannot hold (NULL, NaN, infinity).`] : []),
   ].join(' ')
+}
+
+/** Why there are differences: others are not to blame for what could not be repaired. */
+function sayWhy(lacks: readonly Lack[], repaired: Restoration | undefined): string {
+  if (!repaired) return `rekindle verify --repair mends ${lacks.length === 1 ? 'it' : 'them'}`
+  if (lacks.some(({ dataset }) => repaired.failures.has(dataset))) return 'not all could be repaired'
+  return `something writes or evicts ${lacks.length === 1 ? 'it' : 'them'} meanwhile`
 }

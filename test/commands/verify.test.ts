@@ -135,6 +135,21 @@ describe('rekindle verify for a person', () => {
     )
   })
 
+  it('tells which right a repair lacks, and blames nobody else', async () => {
+    await redis.cli('ACL', 'SETUSER', 'mender', 'on', '>secret', '~*', '&*', '+@all', '-hget')
+    const [field = ''] = (await redis.cli('HKEYS', 'indicator:BTCUSDT:m1')) as string[]
+    await redis.cli('HSET', 'indicator:BTCUSDT:m1', field, 1)
+    const limited = { ...env(), REDIS_URL: redis.url.replace('//', '//mender:secret@') }
+    const { status, stdout, stderr } = await rekindle(['verify', '--repair'], limited)
+    expect(status).toBe(1)
+    expect(stdout).toContain('\nRepaired 0 keys. 1 key of 1 symbol differs from PostgreSQL')
+    expect(stdout).toContain('not all could be repaired.')
+    expect(stdout).not.toContain('something writes')
+    expect(stderr).toMatch(/^rekindle: indicators: .*can't run this command.*; grant this command/)
+    const { answer } = await rekindleJson(['verify', '--repair'], limited)
+    expect(answer).toMatchObject({ ok: false, keys_lacking: 1, repaired: 0, failed: [{ dataset: 'indicators' }] })
+  })
+
   it('does not count its own rest before the second look as waiting', async () => {
     const [field = ''] = (await redis.cli('HKEYS', 'indicator:SOLUSDT:m5')) as string[]
     await redis.cli('HSET', 'indicator:SOLUSDT:m5', field, 1)
