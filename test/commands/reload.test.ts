@@ -1,5 +1,11 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../lab/port.js'
+import { writeManifest } from '../../src/backup/shelf.js'
+import { takeBackup } from '../../src/backup/take.js'
 import { changedSections, Reloader, Underway } from '../../src/commands/reload.js'
 import { type Config, configSchema } from '../../src/config/schema.js'
 import { ConfigError } from '../../src/errors.js'
@@ -39,7 +45,32 @@ describe('Underway', () => {
     underway.take(plain('redis_down'))
     await quiet
     underway.take(plain('redis_up'))
-    await underway.quiet(20)
+    await underway.quiet({ incident: 20, work: 60_000 })
+  })
+
+  it('waits for a backup to its end, longer than for an incident, but not for ever', async () => {
+    const underway = new Underway()
+    underway.take(loss(1))
+    const endOne = underway.begin()
+    const quiet = underway.quiet({ incident: 1, work: 60_000 })
+    const endOther = underway.begin()
+    underway.reset()
+    endOne()
+    expect(await Promise.race([quiet, delay(50, 'not yet')])).toBe('not yet')
+    endOther()
+    await quiet
+    underway.begin()
+    await underway.quiet({ incident: 1, work: 20 })
+  })
+
+  it('does not cut off what has begun while it waited for an incident', async () => {
+    const underway = new Underway()
+    underway.take(loss(1))
+    const quiet = underway.quiet({ incident: 20, work: 60_000 })
+    const end = underway.begin()
+    expect(await Promise.race([quiet, delay(60, 'not yet')])).toBe('not yet')
+    end()
+    await quiet
   })
 })
 
@@ -87,6 +118,33 @@ describe('Reloader', () => {
     expect(followed).toHaveLength(2)
   })
 
+  it('goes on to wait with one that is good when a broken one comes', async () => {
+    underway.take(loss(1))
+    next = config({ watch: { poll: '2s' } })
+    const good = reloader.reload()
+    next = new ConfigError('rekindle.yaml: no')
+    await reloader.reload()
+    underway.take(healed(1))
+    await good
+    expect(followed).toEqual([['watch']])
+    expect(events).toEqual([
+      { event: 'reload_failed', reason: 'rekindle.yaml: no' },
+      { event: 'reloaded', changed: ['watch'] },
+    ])
+  })
+
+  it('takes back what was followed at once when the last of several wants so', async () => {
+    underway.take(loss(1))
+    next = config({ log: { level: 'debug' }, watch: { poll: '2s' } })
+    const first = reloader.reload()
+    next = config({ watch: { poll: '2s' } })
+    const second = reloader.reload()
+    expect(followed).toEqual([['log'], ['log']])
+    underway.take(healed(1))
+    await Promise.all([first, second])
+    expect(followed.at(-1)).toEqual(['watch'])
+  })
+
   it('follows the last of several that came during an incident', async () => {
     underway.take(loss(1))
     next = config({ watch: { poll: '2s' } })
@@ -124,6 +182,41 @@ describe('rekindle watch at SIGHUP', () => {
     const list = String(await redis.cli('CLIENT', 'LIST'))
     return [...list.matchAll(/ name=(rekindle\S*)/g)].map(([, name = '']) => name).sort()
   }
+
+  it('lets a backup that is under way come to its end', { timeout: 60_000 }, async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'rekindle-reload-'))
+    try {
+      const [begun, go] = [join(dir, 'begun'), join(dir, 'go')]
+      const after = ['sh', '-c', `touch ${begun}; while [ ! -e ${go} ]; do sleep 0.1; done`]
+      const backup = { dir: join(dir, 'shelf'), schedule: '0 2 * * *', after }
+      const env = { REDIS_URL: redis.url, DATABASE_URL: database.url, REKINDLE_CONFIG: file({ backup }) }
+      await redis.cli('CONFIG', 'SET', 'repl-diskless-sync-delay', 0)
+      const old = await takeBackup({
+        config: config({ redis: { url: redis.url }, backup: { dir: backup.dir } }),
+        signal: new AbortController().signal,
+      })
+      const { path, manifest } = old.backup
+      await writeManifest({ path, manifest: { ...manifest, taken_at: '2026-01-02T03:04:05.000Z' } })
+      const running = startRekindle(['watch'], env)
+      // The last one is too old: that is made up for soon.
+      await until(() => existsSync(begun), { what: 'a backup', timeout: 20_000 })
+      const port = await freePort()
+      file({ backup, watch: { poll: '300ms' }, http: { listen: `127.0.0.1:${port}` } })
+      running.kill('SIGHUP')
+      await until(() => fetch(`http://127.0.0.1:${port}/`).catch(() => undefined), { what: 'the page' })
+      expect(eventsOf(running, 'reloaded')).toEqual([])
+      writeFileSync(go, '')
+      await untilCount(running, 'reloaded', 1)
+      expect(eventsOf(running, 'backup')).toHaveLength(1)
+      expect(eventsOf(running, 'backup_failed')).toEqual([])
+      expect(readdirSync(backup.dir).filter((name) => name.endsWith('.rdb'))).toHaveLength(2)
+      running.kill('SIGTERM')
+      expect(await running.ended).toMatchObject({ status: 0, stderr: '' })
+      await redis.cli('FLUSHALL')
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  })
 
   it('keeps a configuration that works, and follows another without dropping marks or keeping connections', async () => {
     const env = { REDIS_URL: redis.url, DATABASE_URL: database.url, REKINDLE_CONFIG: file() }
