@@ -24,8 +24,9 @@ export interface Board {
   postgres: ServerState
   /** True from the moment everything was whole in this life of Redis. */
   settled: boolean
-  /** How many symbols there are, as far as it is known, and how many keys they have. */
+  /** How many symbols there are, as far as it is known. */
   total: number | undefined
+  /** How many keys they have, when that was last said. */
   keys: number | undefined
   readonly symbols: Map<string, SymbolState>
   /** The symbols of these that are not whole. */

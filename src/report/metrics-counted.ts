@@ -50,17 +50,21 @@ function lossCounts(registry: Registry): Counts {
   const detect = histogram(registry, 'rekindle_time_to_detect_seconds', 'From a loss to its alert.')
   const heal = histogram(registry, 'rekindle_time_to_heal_seconds', 'From a loss to the last key verified.')
   const healed = counter(registry, 'rekindle_healed_total', 'Losses that are over: everything is back and verified.')
-  const keys = counter(registry, 'rekindle_written_keys_total', 'Keys written to bring back what was lost.')
+  const keys = counter(
+    registry,
+    'rekindle_written_keys_total',
+    'Keys written to heal losses, as `healed` tells. Mended drift, changes and new symbols are not among them.',
+  )
   const samples = counter(
     registry,
     'rekindle_written_samples_total',
-    'Samples of series written, by what made it needed.',
+    'Samples of series written, by what made it needed: a loss or a change. Mended drift and new symbols are not among them.',
     WHY,
   )
   const fields = counter(
     registry,
     'rekindle_written_fields_total',
-    'Fields and values written, by what made it needed.',
+    'Fields and values written, by what made it needed: a loss or a change. Mended drift and new symbols are not among them.',
     WHY,
   )
   const superseded = counter(
@@ -111,7 +115,7 @@ function changeCounts(registry: Registry): Counts {
   const drift = counter(
     registry,
     'rekindle_drift_keys_total',
-    'Keys that differed from PostgreSQL without any sign of a loss.',
+    'Keys that were found to differ from PostgreSQL without any sign of a loss. What mends them is not counted.',
     dataset,
   )
   const gaps = counter(registry, 'rekindle_listener_gaps_total', 'Times at which changes may have been missed.')

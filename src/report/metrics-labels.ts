@@ -1,8 +1,8 @@
 /** Labels of few values, whatever the names of datasets and findings. */
 
-/** `candles.m1` -> `candles`. */
+/** `candles.m1`, `candles.m1 in part` -> `candles`. */
 export function datasetKind(dataset: string): 'candles' | 'indicators' | 'rows' | 'other' {
-  const kind = dataset.split('.', 1)[0]
+  const kind = dataset.split(/[. ]/, 1)[0]
   return kind === 'candles' || kind === 'indicators' || kind === 'rows' ? kind : 'other'
 }
 

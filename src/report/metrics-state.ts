@@ -53,7 +53,10 @@ const SINGLES: Readonly<Record<string, [help: string, read: Reading]>> = {
     'Symbols that Redis must hold.',
     ({ total, symbols }) => total ?? (symbols.size > 0 ? symbols.size : undefined),
   ],
-  rekindle_symbols_not_ready: ['Symbols that are known and not whole.', ({ lost }) => lost.size],
+  rekindle_symbols_not_ready: [
+    'Symbols that are known and not whole; no sample until they have been looked at.',
+    ({ lost, settled }) => (settled || lost.size > 0 ? lost.size : undefined),
+  ],
   rekindle_incidents_open: ['1 while a loss is not healed.', ({ open }) => open !== undefined],
   rekindle_redis_up: ['1 while Redis can be used.', ({ redis }) => upOf(redis.state)],
   rekindle_postgres_up: ['1 while PostgreSQL can be used.', ({ postgres }) => upOf(postgres.state)],
@@ -95,7 +98,7 @@ function seconds(ms: number | undefined): number | undefined {
 }
 
 /** The parts that are told apart: what `degraded` may name beside datasets. */
-const PARTS = [
+export const PARTS: readonly string[] = [
   'healing',
   'scrub',
   'poll',
@@ -107,6 +110,8 @@ const PARTS = [
   'listener',
   'triggers',
   'ratchet',
+  'rewrites',
+  'second_daemon',
   'inventory',
   'risks',
   'systemd',

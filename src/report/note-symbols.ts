@@ -21,6 +21,8 @@ export function noteSymbols(board: Board, event: Extract<LogEvent, { event: 'sym
   }
   // Before the names that came: by the old number they would be taken for what is gone.
   board.total = event.total
+  // How many they have now is said when all are whole, or when the keys are counted.
+  board.keys = undefined
   for (const name of event.added) if (!board.symbols.has(name)) noteSymbol(board, name, false, at)
   forgetGone(board)
 }

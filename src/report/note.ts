@@ -138,6 +138,9 @@ function noteChanges(board: Board, event: LogEvent, at: number): void {
     case 'symbol_lost':
       noteSymbol(board, event.symbol, event.event === 'symbol_ready', at)
       return
+    case 'counted':
+      if (event.exact && event.whole) board.keys = keysOfPostgres(event)
+      return
     case 'sync': {
       const symbol = board.symbols.get(event.symbol)
       if (symbol) symbol.syncedAt = at
@@ -158,4 +161,9 @@ function noteChanges(board: Board, event: LogEvent, at: number): void {
         last: { at, reason: cut(event.reason), deafForMs: event.deaf_for_ms },
       }
   }
+}
+
+/** How many keys PostgreSQL stands for: those that the daemon calls its own when all is whole. */
+function keysOfPostgres({ classes }: Extract<LogEvent, { event: 'counted' }>): number {
+  return classes.reduce((sum, { recovery, keys }) => sum + (recovery === 'postgres' ? keys : 0), 0)
 }

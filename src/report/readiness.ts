@@ -23,7 +23,7 @@ export function readinessOf(board: Board): Readiness {
     const progress = incident ? `; ${incident.symbolsBack} of ${incident.symbolsLost} symbols are back` : ''
     return { ready: false, code: 'data_loss', reason: `Redis lost data (${incident?.cause ?? 'unknown'})${progress}` }
   }
-  if (!board.settled) return { ready: false, code: 'starting', reason: 'Redis has not been seen whole yet' }
+  if (!board.settled) return starting(board, 'Redis has not been seen whole yet')
   if (lost.size > 0) {
     const count = lost.size === 1 ? '1 symbol is' : `${lost.size} symbols are`
     return { ready: false, code: 'healing', reason: `${count} not whole` }
@@ -41,17 +41,23 @@ export function readinessOfSymbol(board: Board, symbol: string): Readiness {
       ? { ready: true, code: 'ready', reason: 'the symbol is whole' }
       : { ready: false, code: 'healing', reason: 'the symbol is not whole' }
   }
-  if (!board.settled) return { ready: false, code: 'starting', reason: 'which symbols there are is not known yet' }
+  if (!board.settled) return starting(board, 'which symbols there are is not known yet')
   return { ready: false, code: 'unknown_symbol', reason: 'no symbol of that name is enabled' }
 }
 
-function serverTrouble({ stopping, redis, begun }: Board): Readiness | undefined {
+function serverTrouble(board: Board): Readiness | undefined {
+  const { stopping, redis, begun } = board
   if (stopping) return { ready: false, code: 'stopping', reason: 'Rekindle is stopping: nobody looks any longer' }
   if (redis.state === 'down') {
     return { ready: false, code: 'redis_down', reason: redis.trouble?.reason ?? 'Redis cannot be used' }
   }
-  if (!begun || redis.state === 'unknown') {
-    return { ready: false, code: 'starting', reason: 'Redis has not been reached yet' }
-  }
+  if (!begun || redis.state === 'unknown') return starting(board, 'Redis has not been reached yet')
   return undefined
+}
+
+/** Nothing is known to be whole before PostgreSQL has told what there must be: if it is away, that is what it waits for. */
+function starting({ postgres }: Board, reason: string): Readiness {
+  const why =
+    postgres.state === 'down' ? `PostgreSQL is down: ${postgres.trouble?.reason ?? 'it cannot be used'}` : reason
+  return { ready: false, code: 'starting', reason: why }
 }

@@ -70,7 +70,7 @@ export function sentence(event: LogEvent): string {
     case 'gap':
       return `${event.reason}; catching up`
     case 'symbols':
-      return `${event.total} symbols are enabled, ${event.added.length} new, ${event.removed.length} gone`
+      return `${event.total} symbols are enabled${named('new', event.added)}${named('gone', event.removed)}`
     case 'degraded':
       return `${event.reason}: ${event.hint}`
     case 'recovered':
@@ -112,4 +112,10 @@ export function sentence(event: LogEvent): string {
     case 'stopping':
       return `${event.signal}: stopping`
   }
+}
+
+/** The event holds the first few names only, so that their number says nothing. */
+function named(what: string, names: readonly string[]): string {
+  if (names.length === 0) return ''
+  return `; ${what}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
 }

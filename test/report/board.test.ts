@@ -94,6 +94,40 @@ describe('the board', () => {
     expect(readinessOfSymbol(board, 'S24').code).toBe('unknown_symbol')
   })
 
+  it('knows how many keys there are, when they were last counted', () => {
+    const board = boardOf(WHOLE)
+    expect(board.keys).toBe(54)
+    const classes = [
+      { match: 'candles:*', recovery: 'postgres' as const, keys: 50 },
+      { match: 'cfg:*', recovery: 'backup' as const, keys: 7 },
+      { match: null, recovery: null, keys: 9 },
+      { match: 'ind:*', recovery: 'postgres' as const, keys: 22 },
+    ]
+    const counted: LogEvent = { event: 'counted', keys: 88, exact: true, classes, whole: true }
+    note(board, counted, 2)
+    expect(board.keys).toBe(72)
+    for (const change of [{ exact: false }, { whole: false }]) note(board, { ...counted, classes: [], ...change }, 3)
+    expect(board.keys).toBe(72)
+    note(board, { event: 'symbols', total: 4, added: ['NEW'], removed: [] }, 4)
+    expect(board.keys).toBeUndefined()
+  })
+
+  it('says that PostgreSQL is down while it waits for it', () => {
+    const trouble = { code: 'postgres_unreachable', reason: 'nobody answers', hint: 'h' }
+    const down: LogEvent = { event: 'postgres_down', ...trouble, down_for_ms: 0 }
+    for (const board of [boardOf([event('starting'), down]), boardOf([event('starting'), event('redis_up'), down])]) {
+      const wanted = { ready: false, code: 'starting', reason: 'PostgreSQL is down: nobody answers' }
+      expect(readinessOf(board)).toEqual(wanted)
+      expect(readinessOfSymbol(board, 'BTC')).toEqual(wanted)
+    }
+  })
+
+  it('names symbols that came or went, and does not count what it holds the first few of', () => {
+    const added = Array.from({ length: 10 }, (_, i) => `NEW${i}`)
+    const board = boardOf([...WHOLE, { event: 'symbols', total: 83, added, removed: ['ADA'] }])
+    expect(board.journal.at(-1)?.text).toBe('83 symbols are enabled; new: NEW0, NEW1, NEW2, …; gone: ADA')
+  })
+
   it('stays ready while PostgreSQL is away, and is not while it stops', () => {
     const down: LogEvent = { event: 'postgres_down', code: 'c', reason: 'r', hint: 'h', down_for_ms: 10 }
     const board = boardOf([...WHOLE, down], 100)

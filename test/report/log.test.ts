@@ -14,7 +14,11 @@ describe('a log line', () => {
   it('is JSON whatever names others give themselves', () => {
     const symbols = ['token=zz', '"},{"password":"x"}', 'a\nb', 'redis://u:secret@h']
     const line = logged({ event: 'symbols', total: 4, added: symbols, removed: [] })
-    expect(line).toMatchObject({ event: 'symbols', total: 4, msg: '4 symbols are enabled, 4 new, 0 gone' })
+    expect(line).toMatchObject({
+      event: 'symbols',
+      total: 4,
+      msg: expect.stringMatching(/^4 symbols are enabled; new: /),
+    })
     expect(line['added']).toHaveLength(4)
     expect(JSON.stringify(line)).not.toContain('secret')
   })

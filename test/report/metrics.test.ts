@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { blankBoard } from '../../src/report/board.js'
 import type { LogEvent } from '../../src/report/events.js'
 import { openMetrics } from '../../src/report/metrics.js'
+import { PARTS } from '../../src/report/metrics-state.js'
 import { note } from '../../src/report/note.js'
 import { hasPromtool, WITHOUT_PROMTOOL } from '../deploy/promtool.js'
 import { event, WHOLE } from '../serve/scenes.js'
@@ -23,6 +26,10 @@ async function counted(
   )
   return { text, value: (series) => samples.get(`rekindle_${series}`) }
 }
+
+/** Where a part is named that works with less, or works again. */
+const SAID =
+  /(?:conditions\.(?:failed|worked)\(|(?<![.\w])(?:tell|patiently|enable)\(|event: '(?:degraded|recovered)',\s*what:)\s*'([a-z_]+)'/g
 
 describe('metrics', () => {
   it('count losses, what it took to heal them, and what reached Redis', async () => {
@@ -47,6 +54,7 @@ describe('metrics', () => {
       'postgres_up',
       'listener_up',
       'symbols',
+      'symbols_not_ready',
       'backups',
       'backup_last_proof_ok',
       'last_sync_timestamp_seconds',
@@ -62,9 +70,31 @@ describe('metrics', () => {
     expect(value('ready')).toBe(1)
     expect(value('redis_up')).toBe(1)
     expect(value('symbols')).toBe(3)
+    expect(value('symbols_not_ready')).toBe(0)
     expect(value('persistence_finding{code="aof_off",severity="risk"}')).toBe(1)
     expect(value('persistence_finding{code="other",severity="risk"}')).toBe(1)
     expect(value('build_info{version="1.2.3"}')).toBe(1)
+  })
+
+  it('say nothing of symbols that are not whole before all were looked at, but of each that is known', async () => {
+    const looking = await counted(WHOLE.slice(0, 3))
+    expect(looking.value('symbols_not_ready')).toBeUndefined()
+    const again = await counted([...WHOLE, event('redis_up')])
+    expect(again.value('symbols_not_ready')).toBe(3)
+  })
+
+  it('tell all parts apart that may be degraded', async () => {
+    const src = fileURLToPath(new URL('../../src', import.meta.url))
+    const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+    const named = files.flatMap((name) => {
+      const code = readFileSync(`${src}/${name}`, 'utf8')
+      return [...code.matchAll(SAID)].map(([, name = '']) => name)
+    })
+    expect(named).toEqual(
+      expect.arrayContaining(['second_daemon', 'rewrites', 'inventory', 'risks', 'tracking', 'http']),
+    )
+    const servers = ['redis', 'postgres']
+    expect([...new Set(named)].filter((name) => !servers.includes(name) && !PARTS.includes(name))).toEqual([])
   })
 
   it('forget what is over', async () => {
@@ -81,6 +111,7 @@ describe('metrics', () => {
       event('sync', { symbol: `S${i}`, dataset: `d${i}.x`, latency_ms: -5 }),
       event('data_loss', { cause: `cause${i}` as 'flush', incident: i }),
       { event: 'degraded', what: `rows.r${i}`, code: `c${i}`, reason: 'r', hint: 'h', since_ms: 0 },
+      { event: 'degraded', what: 'indicators in part', code: 'c', reason: 'r', hint: 'h', since_ms: 0 },
       { event: 'degraded', what: `thing${i}`, code: `c${i}`, reason: 'r', hint: 'h', since_ms: 0 },
     ]).flat()
     const { text, value } = await counted([...WHOLE, ...flood])
@@ -88,6 +119,7 @@ describe('metrics', () => {
     expect(text).not.toMatch(/S\d|cause\d|\br\d/)
     expect(value('losses_total{cause="other"}')).toBe(500)
     expect(value('degraded{what="rows"}')).toBe(1)
+    expect(value('degraded{what="indicators"}')).toBe(1)
     expect(value('degraded{what="other"}')).toBe(1)
   })
 
