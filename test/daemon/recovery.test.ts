@@ -167,6 +167,26 @@ describeLayouts('lost keys of the class backup', (layout) => {
     }
   })
 
+  test('a recovery that is cut off is told of, and tells when it begins and ends', async () => {
+    await backUp()
+    const events = new Subject<LogEvent>()
+    const told: LogEvent[] = []
+    let underway = 0
+    const beginWork = () => {
+      underway++
+      return () => void underway--
+    }
+    const emit = (event: LogEvent) => void told.push(event)
+    const watching = watchRecovery({ config: config(true), emit, events, beginWork }).subscribe()
+    const lost = { match: 'sub:user:*', recovery: 'backup', keys_before: 50, keys_gone: 50 }
+    events.next({ event: 'data_loss', cause: 'flush', incident: 7, classes: [lost] } as unknown as LogEvent)
+    expect(underway).toBe(1)
+    watching.unsubscribe()
+    expect(underway).toBe(0)
+    await until(() => told.length > 0)
+    expect(told).toMatchObject([{ event: 'recover_failed', incident: 7, code: 'aborted' }])
+  })
+
   test('without a backup: an alert that says so, and the heal goes on', async () => {
     const daemon = startDaemon(config(true))
     try {
