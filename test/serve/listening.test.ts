@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -113,6 +113,20 @@ describe('the address', () => {
     follow(wide)
     await until(() => said.length === 2)
     expect(said[1]).toMatchObject({ event: 'recovered', what: 'http' })
+    expect((await get(listen, '/healthz')).status).toBe(200)
+  })
+
+  it('is kept from nobody for long by connections that hang', async () => {
+    const { listen } = await open()
+    const [host, port] = listen.split(':')
+    const hanging = Array.from({ length: 256 }, () => connect(Number(port), host))
+    for (const [at, socket] of hanging.entries()) {
+      socket.on('error', () => undefined)
+      if (at % 2 > 0) socket.write('GET /readyz HTTP/1.1\r\nHost: ')
+    }
+    const began = performance.now()
+    await Promise.all(hanging.map((socket) => once(socket.resume(), 'close')))
+    expect(performance.now() - began).toBeLessThan(4_500)
     expect((await get(listen, '/healthz')).status).toBe(200)
   })
 
