@@ -32,7 +32,8 @@ export class Webhook {
   private busy = false
   private failures = 0
   private since = 0
-  private saidFull = false
+  /** Why alerts were dropped, as far as it was said since the last one was taken. */
+  private readonly saidDropped = new Set<string>()
   private wake: (() => void) | undefined
   private closed = false
 
@@ -157,7 +158,7 @@ export class Webhook {
     const expired = fresh < 0 ? this.queue.length : fresh
     this.drop(expired)
     // Whether the receiver is back is not known before the next alert; that these never came is.
-    if (expired > 0) this.tell('webhook_expired', `alerts that waited for an hour are dropped: ${expired}`)
+    if (expired > 0) this.tellDropped('webhook_expired', 'alerts that waited for an hour are dropped')
   }
 
   private drop(count: number): void {
@@ -166,9 +167,13 @@ export class Webhook {
 
   private full(): void {
     this.drop(1)
-    if (this.saidFull) return
-    this.saidFull = true
-    this.tell('webhook_full', `more than ${WAITING} alerts wait: the oldest are dropped`)
+    this.tellDropped('webhook_full', `more than ${WAITING} alerts wait: the oldest are dropped`)
+  }
+
+  private tellDropped(code: string, reason: string): void {
+    if (this.saidDropped.has(code)) return
+    this.saidDropped.add(code)
+    this.tell(code, reason)
   }
 
   private failed(reason: string): void {
@@ -185,9 +190,9 @@ export class Webhook {
 
   private worked(): void {
     const hadFailed = this.failures > 0
-    if (!hadFailed && !this.saidFull) return
+    if (!hadFailed && this.saidDropped.size === 0) return
     this.failures = 0
-    this.saidFull = false
+    this.saidDropped.clear()
     this.context.emit({ event: 'recovered', what: 'webhook', after_ms: hadFailed ? Date.now() - this.since : 0 })
   }
 }

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { LogEvent } from '../../src/report/events.js'
 import { Webhook } from '../../src/report/webhook.js'
 import { event, WHOLE } from '../serve/scenes.js'
@@ -21,6 +21,7 @@ type Reply = number | 'hang' | { status: number; headers: Record<string, string>
 
 const servers: Server[] = []
 afterEach(() => {
+  vi.restoreAllMocks()
   for (const server of servers.splice(0)) {
     server.close()
     server.closeAllConnections()
@@ -215,6 +216,23 @@ describe('the webhook', () => {
     expect(performance.now() - began).toBeLessThan(1_000)
     expect(said[1]).toMatchObject({ event: 'recovered', what: 'webhook' })
     expect(results).toEqual(['delivered'])
+    await webhook.close()
+  })
+
+  it('drops alerts that nobody took for an hour, says so once, and is well again with the next that is taken', async () => {
+    const { url } = await receive(500, 200)
+    const { webhook, said, results } = hook({ url })
+    webhook.observe(event('data_loss'))
+    webhook.observe(event('healed'))
+    await until(() => said.length === 1)
+    const later = Date.now() + 61 * 60_000
+    vi.spyOn(Date, 'now').mockReturnValue(later)
+    await until(() => said.length === 2)
+    expect(said[1]).toMatchObject({ event: 'degraded', what: 'webhook', code: 'webhook_expired' })
+    expect(results).toEqual(['dropped', 'dropped'])
+    webhook.observe(event('backup_failed'))
+    await until(() => results.length === 3)
+    expect(said[2]).toMatchObject({ event: 'recovered', what: 'webhook' })
     await webhook.close()
   })
 
