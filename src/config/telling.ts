@@ -22,17 +22,12 @@ export interface AlertsConfig {
 }
 
 const LISTEN = 'is no address; it should be host:port such as 127.0.0.1:9808, the absolute name of a socket, or false'
-/** `sun_path` of a Unix socket holds 108 bytes with the zero at its end. */
-const LONGEST_SOCKET = 107
 
 const listen = z.union([z.literal(false), z.string()], { error: LISTEN }).superRefine((value, context) => {
   if (value === false) return
   const complain = (message: string) => context.addIssue({ code: 'custom', input: value, message })
-  if (isAbsolute(value)) {
-    if (Buffer.byteLength(value) > LONGEST_SOCKET)
-      complain(`is too long for a socket; it should be at most ${LONGEST_SOCKET} bytes`)
-    return
-  }
+  // One that is too long for a socket is told when it is opened: nothing else must wait for it.
+  if (isAbsolute(value)) return
   const [, host, port] = /^(\[[\da-f:.]+\]|[\w.-]+):(\d{1,5})$/i.exec(value) ?? []
   if (host === undefined || Number(port) > 65_535) complain(LISTEN)
 })

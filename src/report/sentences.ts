@@ -88,7 +88,9 @@ export function sentence(event: LogEvent): string {
     case 'counted':
       return `Redis holds ${event.keys} keys`
     case 'backups_seen':
-      return `${event.count} backups, the newest of ${event.newest_taken_at ?? 'never'}`
+      return event.newest_taken_at === undefined
+        ? 'There is no backup'
+        : `The newest backup is of ${event.newest_taken_at}`
     case 'reloaded':
       return event.changed.length > 0
         ? `Configuration reloaded: ${event.changed.join(', ')}`

@@ -57,6 +57,7 @@ function explain(listen: string, code: string): [code: string, reason: string, m
         'use 127.0.0.1, or an address that it has',
       ]
     case 'ENAMETOOLONG':
+      return ['http_refused', `${listen} is too long for a socket`, 'choose a name of at most 107 bytes']
     case 'EINVAL':
       return ['http_refused', `${listen} cannot be listened at (${code})`, 'choose a shorter name']
     default:

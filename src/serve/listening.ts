@@ -15,6 +15,8 @@ const LIMITS = {
 }
 /** A connection on which nothing moves for this long, in ms, is over. */
 const IDLE = 30_000
+/** `sun_path` of a Unix socket holds 108 bytes with the zero at its end. */
+const LONGEST_SOCKET = 107
 const CONNECTIONS = 256
 /** Back-off between attempts to listen, in ms. */
 const RETRY_FIRST = 1_000
@@ -71,7 +73,11 @@ export class Listening {
   }
 
   private attempt(): void {
-    if (!this.closed) this.server.listen(this.address)
+    if (this.closed) return
+    // Node would cut the name, and listen elsewhere.
+    const isTooLong = 'path' in this.address && Buffer.byteLength(this.address.path) > LONGEST_SOCKET
+    if (isTooLong) void this.failed(Object.assign(new Error('the name is too long'), { code: 'ENAMETOOLONG' }))
+    else this.server.listen(this.address)
   }
 
   private async opened(): Promise<void> {

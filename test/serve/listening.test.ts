@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -194,6 +194,14 @@ describe('the socket', () => {
     const { said } = await open(join(dir, 'nowhere', 'own.sock'))
     await until(() => said.length === 1)
     expect(said[0]).toMatchObject({ code: 'http_no_folder', hint: expect.stringContaining('RuntimeDirectory=') })
+  })
+
+  it('may be too long, and nothing is made of a part of it', async () => {
+    const path = join(dir, 'x'.repeat(120))
+    const { said } = await open(path)
+    await until(() => said.length === 1)
+    expect(said[0]).toMatchObject({ code: 'http_refused', hint: expect.stringContaining('at most 107 bytes') })
+    expect(readdirSync(dir).filter((name) => name.startsWith('xxx'))).toEqual([])
   })
 
   it('is told apart from a port by what mends it', () => {
