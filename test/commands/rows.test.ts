@@ -112,7 +112,7 @@ describe('with rows', () => {
     const { status, stdout } = await rekindle(['verify'], env({ plans: PLANS }))
     expect(status).toBe(0)
     expect(stdout).toMatch(
-      /^1 key of 1 symbol hold .*\n2 keys of rows\.plans belong to no row, sub:[23] for one; left alone\.\n$/,
+      /^1 key of 1 symbol holds .*\n2 keys of rows\.plans belong to no row, sub:[23] for one; left alone\.\n$/,
     )
     expect((await rekindleJson(['verify', '--repair'], env({ plans: PLANS }))).answer).toMatchObject({
       ok: true,
