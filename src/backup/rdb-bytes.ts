@@ -96,18 +96,18 @@ export class RdbBytes {
     return value >= 256 ** bytes / 2 ? value - 256 ** bytes : value
   }
 
-  skip(bytes: number): void {
+  advance(bytes: number): void {
     this.at += bytes
   }
 
   skipString(): void {
     const first = this.byte()
-    if (first < 0xc0) this.skip(this.lengthAfter(first))
-    else if ((first & 0x3f) < LZF) this.skip(integerBytes(first))
+    if (first < 0xc0) this.advance(this.lengthAfter(first))
+    else if ((first & 0x3f) < LZF) this.advance(integerBytes(first))
     else if ((first & 0x3f) === LZF) {
       const packed = this.length()
       this.length()
-      this.skip(packed)
+      this.advance(packed)
     } else throw new UnknownRdb(`a string at byte ${this.offset - 1} is encoded in way ${first & 0x3f}`)
   }
 

@@ -116,7 +116,7 @@ async function* readEntries(bytes: RdbBytes): AsyncGenerator<readonly RdbKey[]> 
 async function skipExtra(bytes: RdbBytes, code: number): Promise<void> {
   switch (code) {
     case FREQ:
-      return bytes.skip(1)
+      return bytes.advance(1)
     case IDLE:
       return void bytes.length()
     case RESIZE_DB:

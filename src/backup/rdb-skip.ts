@@ -7,31 +7,31 @@ type Skip = (bytes: RdbBytes) => void | Promise<void>
 const oneString: Skip = (bytes) => bytes.skipString()
 
 /** By the number of the type in the file. */
-const TYPES: ReadonlyMap<number, { readonly name: string; readonly skip: Skip }> = new Map([
-  [0, { name: 'string', skip: oneString }],
-  [1, { name: 'list', skip: strings(1) }],
-  [2, { name: 'set', skip: strings(1) }],
-  [3, { name: 'zset', skip: zsetWithTextScores }],
-  [4, { name: 'hash', skip: strings(2) }],
-  [5, { name: 'zset', skip: strings(1, 8) }],
-  [7, { name: 'module', skip: moduleValue }],
-  [9, { name: 'hash', skip: oneString }],
-  [10, { name: 'list', skip: oneString }],
-  [11, { name: 'set', skip: oneString }],
-  [12, { name: 'zset', skip: oneString }],
-  [13, { name: 'hash', skip: oneString }],
-  [14, { name: 'list', skip: strings(1) }],
-  [15, { name: 'stream', skip: stream(1) }],
-  [16, { name: 'hash', skip: oneString }],
-  [17, { name: 'zset', skip: oneString }],
-  [18, { name: 'list', skip: quicklist }],
-  [19, { name: 'stream', skip: stream(2) }],
-  [20, { name: 'set', skip: oneString }],
-  [21, { name: 'stream', skip: stream(3) }],
-  [22, { name: 'hash', skip: hashWithExpiries }],
-  [23, { name: 'hash', skip: oneString }],
-  [24, { name: 'hash', skip: afterExpiry(hashWithExpiries) }],
-  [25, { name: 'hash', skip: afterExpiry(oneString) }],
+const TYPES: ReadonlyMap<number, { readonly name: string; readonly passOver: Skip }> = new Map([
+  [0, { name: 'string', passOver: oneString }],
+  [1, { name: 'list', passOver: strings(1) }],
+  [2, { name: 'set', passOver: strings(1) }],
+  [3, { name: 'zset', passOver: zsetWithTextScores }],
+  [4, { name: 'hash', passOver: strings(2) }],
+  [5, { name: 'zset', passOver: strings(1, 8) }],
+  [7, { name: 'module', passOver: moduleValue }],
+  [9, { name: 'hash', passOver: oneString }],
+  [10, { name: 'list', passOver: oneString }],
+  [11, { name: 'set', passOver: oneString }],
+  [12, { name: 'zset', passOver: oneString }],
+  [13, { name: 'hash', passOver: oneString }],
+  [14, { name: 'list', passOver: strings(1) }],
+  [15, { name: 'stream', passOver: stream(1) }],
+  [16, { name: 'hash', passOver: oneString }],
+  [17, { name: 'zset', passOver: oneString }],
+  [18, { name: 'list', passOver: quicklist }],
+  [19, { name: 'stream', passOver: stream(2) }],
+  [20, { name: 'set', passOver: oneString }],
+  [21, { name: 'stream', passOver: stream(3) }],
+  [22, { name: 'hash', passOver: hashWithExpiries }],
+  [23, { name: 'hash', passOver: oneString }],
+  [24, { name: 'hash', passOver: afterExpiry(hashWithExpiries) }],
+  [25, { name: 'hash', passOver: afterExpiry(oneString) }],
 ])
 
 /** What a key of this type is called by TYPE, but `module` for those of modules. Throws UnknownRdb for what is no type of ours. */
@@ -43,7 +43,7 @@ export function typeName(type: number): string {
 
 /** Skips a value; a promise only where it is made of many parts. Throws or rejects with CorruptRdb or UnknownRdb. */
 export function skipValue(bytes: RdbBytes, type: number): void | Promise<void> {
-  return TYPES.get(type)?.skip(bytes)
+  return TYPES.get(type)?.passOver(bytes)
 }
 
 /** A count, and as many times so many strings and then so many bytes. */
@@ -53,7 +53,7 @@ function strings(each: number, tail = 0): Skip {
     for (let i = 0; i < count; i++) {
       if (bytes.isShort) await bytes.fill()
       bytes.skipString()
-      bytes.skip(tail)
+      bytes.advance(tail)
     }
   }
 }
@@ -66,7 +66,7 @@ async function zsetWithTextScores(bytes: RdbBytes): Promise<void> {
     bytes.skipString()
     if (bytes.isShort) await bytes.fill()
     const length = bytes.byte()
-    if (length < 253) bytes.skip(length)
+    if (length < 253) bytes.advance(length)
   }
 }
 
@@ -93,7 +93,7 @@ async function hashWithExpiries(bytes: RdbBytes): Promise<void> {
 /** The earliest expiry of a field, and then the hash. */
 function afterExpiry(skip: Skip): Skip {
   return (bytes) => {
-    bytes.skip(8)
+    bytes.advance(8)
     return skip(bytes)
   }
 }
@@ -105,8 +105,8 @@ export async function moduleParts(bytes: RdbBytes): Promise<void> {
     const part = bytes.length()
     if (part === 0) return
     if (part === 1 || part === 2) bytes.length()
-    else if (part === 3) bytes.skip(4)
-    else if (part === 4) bytes.skip(8)
+    else if (part === 3) bytes.advance(4)
+    else if (part === 4) bytes.advance(8)
     else if (part === 5) bytes.skipString()
     else throw new CorruptRdb(`a value of a module holds a part of kind ${part} at byte ${bytes.offset}`)
   }
@@ -140,7 +140,7 @@ async function streamGroup(bytes: RdbBytes, version: number): Promise<void> {
   for (let i = 0; i < pending; i++) {
     if (bytes.isShort) await bytes.fill()
     // Id and time of delivery, and how often.
-    bytes.skip(24)
+    bytes.advance(24)
     bytes.length()
   }
   if (bytes.isShort) await bytes.fill()
@@ -149,9 +149,9 @@ async function streamGroup(bytes: RdbBytes, version: number): Promise<void> {
     if (bytes.isShort) await bytes.fill()
     bytes.skipString()
     // When it was last seen; since 3 when it was last active.
-    bytes.skip(version >= 3 ? 16 : 8)
+    bytes.advance(version >= 3 ? 16 : 8)
     if (bytes.isShort) await bytes.fill()
-    bytes.skip(bytes.length() * 16)
+    bytes.advance(bytes.length() * 16)
   }
 }
 
