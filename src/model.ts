@@ -12,6 +12,9 @@ export type Cause =
   | 'corruption'
   | 'unknown'
 
+/** Who writes the values of a dataset first: live workers into Redis, or whoever writes PostgreSQL; `auto` finds out key by key. */
+export type Writers = 'redis' | 'postgres' | 'auto'
+
 /** What made us look. A suspicion alarms nobody before a survey has confirmed it. */
 export type Signal = 'life' | 'flush' | 'poll' | 'key_event' | 'scrub'
 

@@ -1,12 +1,14 @@
 import { from, fromEvent, lastValueFrom, mergeMap, takeUntil, toArray } from 'rxjs'
 import type { Dataset } from '../datasets/dataset.js'
 import { type Lanes, lanesWith } from '../decide/lanes.js'
+import { LOOKS } from '../decide/live-values.js'
 import type { Trouble } from '../errors.js'
-import { type Examination, examine } from '../heal/heal.js'
+import { type Examination, examine, type LiveWriters } from '../heal/heal.js'
 import { heldKeys } from '../heal/survey.js'
 import type { Held, Lack } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { endsLife } from '../redis/trouble.js'
+import { sayDuration } from './patience.js'
 import { count } from './progress.js'
 import { type Session, troubleOf } from './session.js'
 
@@ -51,12 +53,12 @@ interface Step {
 /** Symbols in one step, and steps under way at once. */
 const BATCH = 16
 const CONCURRENCY = 3
-/** How long a difference must stand still before it is believed, in ms: a worker may have written one side and not yet the other. */
-const SETTLE = 2_000
+/** Beyond its share of the settling time a rest is this long, in ms, so that all of them are surely no less. */
+const MORE = 5
 
 /**
- * Compares everything value by value over one life, and looks again at what differs, so that a live worker's write is not called a
- * difference. Writes nothing. Rejects with a Trouble if the life ends, and if patience does.
+ * Compares everything value by value over one life, and looks again, for `sync.settle`, at what differs, so that a live worker's write
+ * is not called a difference. Writes nothing. Rejects with a Trouble if the life ends, and if patience does.
  */
 export async function compareAll(session: Session, lanes: Lanes, life: Life, signal: AbortSignal): Promise<Comparison> {
   const comparer = new Comparer(session, life, signal)
@@ -67,8 +69,8 @@ export async function compareAll(session: Session, lanes: Lanes, life: Life, sig
   const doubtful = first.filter(({ lacks }) => lacks.some(isDoubtful))
   const looks = new Map(first.map((look) => [idOf(look), look]))
   if (doubtful.length > 0) {
-    session.progress.say('Looking again, in a moment, at what differs …')
-    await session.patience.restFreely(SETTLE, signal)
+    const { settle } = session.config.sync
+    session.progress.say(`Looking again, for ${sayDuration(settle)}, at what differs …`)
     const again = session.datasets.flatMap((dataset) => {
       const its = doubtful.filter((look) => look.dataset === dataset.name)
       return stepsOf(
@@ -76,7 +78,12 @@ export async function compareAll(session: Session, lanes: Lanes, life: Life, sig
         its.map(({ symbol }) => symbol),
       )
     })
-    for (const look of await comparer.lookAt(again)) looks.set(idOf(look), settle(look, looks.get(idOf(look))))
+    let last: readonly Look[] = []
+    for (let look = 1; look < LOOKS; look++) {
+      await session.patience.restFreely(settle / (LOOKS - 1) + MORE, signal)
+      last = await comparer.lookAt(again)
+    }
+    for (const look of last) looks.set(idOf(look), settled(look, looks.get(idOf(look)), session.live))
   }
   const inOrder = [...lanes].flatMap(([symbol, datasets]) =>
     datasets.flatMap((dataset) => looks.get(idOf({ symbol, dataset })) ?? []),
@@ -85,10 +92,16 @@ export async function compareAll(session: Session, lanes: Lanes, life: Life, sig
   return { looks: inOrder, strays, hidden: new Map([...comparer.defects, ...comparer.hidden]), leftOut }
 }
 
-/** Of the differences of a second look, those that the first saw just so; a key that is gone counts at once. */
-function settle(look: Look, before: Look | undefined): Look {
-  const pictures = new Map(before?.lacks.map(({ key, picture }) => [key, picture]))
-  return { ...look, lacks: look.lacks.filter((lack) => !isDoubtful(lack) || pictures.get(lack.key) === lack.picture) }
+/** Of what a last look lacks, what the first lacked, too, and what has differed just so all the time; a key that is gone counts at once. */
+function settled(look: Look, before: Look | undefined, { values }: LiveWriters): Look {
+  const missing = new Map(before?.lacks.map((lack) => [lack.key, lack.missing]))
+  const lacks = look.lacks.flatMap((lack): Lack[] => {
+    if (!isDoubtful(lack)) return [lack]
+    const differing = values.settledIn(lack.key)
+    const isHole = lack.missing > 0 && missing.get(lack.key) === lack.missing
+    return isHole || differing > 0 ? [{ ...lack, differing, missing: isHole ? lack.missing : 0 }] : []
+  })
+  return { ...look, lacks }
 }
 
 function isDoubtful({ kind }: Lack): boolean {
@@ -139,11 +152,11 @@ class Comparer {
 
   private async look(step: Step): Promise<Look[]> {
     const { dataset, symbols } = step
-    const { db, patience, server } = this.session
+    const { db, live, patience, server } = this.session
     while (!this.hidden.has(dataset.name)) {
       try {
         const scope = { symbols, parts: undefined, thorough: true }
-        const examination = await examine(dataset, { db, redis: this.life.bulk, signal: this.signal }, scope)
+        const examination = await examine(dataset, { db, redis: this.life.bulk, live, signal: this.signal }, scope)
         patience.progressed()
         return this.account(step, examination)
       } catch (error) {

@@ -1,5 +1,6 @@
 import { concatMap, from, fromEvent, lastValueFrom, takeUntil } from 'rxjs'
 import { Guard } from '../daemon/guard.js'
+import { LOOKS } from '../decide/live-values.js'
 import { Trouble } from '../errors.js'
 import type { Healed } from '../heal/heal.js'
 import { healLanes } from '../heal/heal-lanes.js'
@@ -10,6 +11,7 @@ import type { Life } from '../redis/life.js'
 import { markLost } from '../redis/marks.js'
 import { lostKeys } from '../redis/presence.js'
 import { endsLife } from '../redis/trouble.js'
+import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { type Session, troubleOf } from './session.js'
 
@@ -36,6 +38,9 @@ export class Restoration {
   private open = new Map<string, Task>()
   /** The fewest tasks that were ever open in this life: to do again what was lost again is no progress. */
   private fewest = Number.POSITIVE_INFINITY
+  /** Open tasks that lack nothing any more, but hold values of which nothing is known yet. */
+  private readonly unsettled = new Set<string>()
+  private hasWatched = false
   private readonly startedAt = Date.now()
 
   constructor(
@@ -74,16 +79,19 @@ export class Restoration {
     const items = job.whole.map((item) => ({ ...item, entire: true }))
     this.follow(await guard.verified(items, NOTHING, guard.wholeness.now(), life))
     for (;;) {
+      this.unsettled.clear()
       await this.round(life, signal)
       if (this.open.size === 0 && (await this.stands(life))) return
-      await patience.pause(signal)
+      if (this.open.size > 0 && [...this.open.keys()].every((id) => this.unsettled.has(id))) await this.watch(signal)
+      else await patience.pause(signal)
     }
   }
 
   /** Does every open task once; those that meet trouble which passes stay open. */
   private async round(life: Life, signal: AbortSignal): Promise<void> {
     const { guard, session } = this
-    const context = { datasets: session.datasets, db: session.db, redis: life.bulk, server: session.server }
+    const { datasets, db, live, server } = session
+    const context = { datasets, db, live, redis: life.bulk, server }
     const work = from([...this.open.values()]).pipe(
       healLanes(context, () => guard.wholeness.now()),
       concatMap((outcome) => this.takeIn(outcome, life, signal)),
@@ -106,14 +114,36 @@ export class Restoration {
   private async takeIn(outcome: Outcome, life: Life, signal: AbortSignal): Promise<void> {
     const { tasks, result, began } = outcome
     if (result instanceof Trouble) return this.meet(outcome, result)
-    const consequence = await this.guard.verified(verifiedBy(outcome, result), result.tally, began, life)
+    const { values } = this.session.live
+    const waiting = new Set(result.held.map(({ symbol }) => symbol))
+    const isUnsettled = ({ symbol, dataset }: Pick<Task, 'symbol' | 'dataset'>): boolean =>
+      waiting.has(symbol) && values.isNew(dataset, symbol)
+    const verified = verifiedBy(outcome, result).filter((item) => !isUnsettled(item))
+    const consequence = await this.guard.verified(verified, result.tally, began, life)
     if (signal.aborted) return
-    for (const task of tasks) this.open.delete(idOf(task))
+    for (const task of tasks) {
+      if (isUnsettled(task)) this.unsettled.add(idOf(task))
+      else this.open.delete(idOf(task))
+    }
     this.account(tasks[0]?.dataset ?? '', result)
     this.follow(consequence)
     if (this.open.size < this.fewest) this.session.patience.progressed()
     this.fewest = Math.min(this.fewest, this.open.size)
     this.draw()
+  }
+
+  /** Rests before the next look at values that a live worker may have written. */
+  private async watch(signal: AbortSignal): Promise<void> {
+    const { config, patience, progress } = this.session
+    const { settle } = config.sync
+    if (!this.hasWatched) {
+      const time = sayDuration(settle)
+      progress.say(
+        `Some values differ: watching for ${time} whether a live worker writes them, before they are replaced …`,
+      )
+    }
+    this.hasWatched = true
+    await patience.restFreely(settle / LOOKS, signal)
   }
 
   /** Trouble that does not pass ends its dataset, and the others go on; a server that is away ends the round. */
@@ -131,12 +161,13 @@ export class Restoration {
     for (const task of tasks) this.open.set(idOf(task), { ...task, attempt: task.attempt + 1, alone: true })
   }
 
-  private account(dataset: string, { findings, leftOut, tally, defect }: Healed): void {
+  private account(dataset: string, { findings, held, leftOut, tally, defect }: Healed): void {
+    const left = new Set(held.map(({ key }) => key))
     this.tally = addTallies(this.tally, tally)
     if (defect) this.failures.set(dataset, defect)
     for (const { wanted, lack } of findings) {
       this.seen.add(wanted.key)
-      if (lack) this.written.add(wanted.key)
+      if (lack && (lack.missing > 0 || !left.has(wanted.key))) this.written.add(wanted.key)
     }
     for (const [symbol, values] of leftOut) this.omissions.set(JSON.stringify([dataset, symbol]), values)
   }

@@ -2,7 +2,9 @@ import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import type { Dataset } from '../datasets/dataset.js'
 import { datasetsOf } from '../datasets/index.js'
+import { liveValuesOf } from '../datasets/live.js'
 import { Trouble } from '../errors.js'
+import type { LiveWriters } from '../heal/heal.js'
 import { type Database, openDatabase } from '../postgres/database.js'
 import { type Life, openLife } from '../redis/life.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
@@ -15,6 +17,8 @@ export interface Session {
   readonly config: Config
   readonly datasets: readonly Dataset[]
   readonly db: Database
+  /** Who writes what is not told to a command; it finds out by looking again. */
+  readonly live: LiveWriters
   /** `host:port/db` of Redis. */
   readonly server: string
   readonly patience: Patience
@@ -36,7 +40,9 @@ export async function withSession<T>(
   const db = openDatabase(config.postgres.url, serverName(config.postgres.url))
   try {
     const server = serverName(config.redis.url)
-    return await work({ config, datasets: datasetsOf(config), db, server, patience, progress })
+    const datasets = datasetsOf(config)
+    const live = { values: liveValuesOf(datasets, config.sync.settle), caughtUp: async () => undefined }
+    return await work({ config, datasets, db, live, server, patience, progress })
   } finally {
     forget()
     patience.close()
@@ -61,7 +67,7 @@ function endOnSignals(patience: Patience): () => void {
  * end soon after its signal aborts. Rejects with what does not pass by itself, and when patience ends.
  */
 export async function overLives<T>(
-  { config, server, patience }: Session,
+  { config, live, server, patience }: Session,
   work: (life: Life, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const onWaiting = (trouble: Trouble): void => patience.blame(trouble)
@@ -77,6 +83,7 @@ export async function overLives<T>(
       )
       ended.catch((trouble: unknown) => over.abort(trouble))
       if (isNews) patience.progressed()
+      live.values.begin(life.facts.runId)
       return await work(life, anySignal())
     } catch (error) {
       patience.signal.throwIfAborted()

@@ -98,6 +98,9 @@ export function oneOf<const Words extends readonly [string, ...string[]]>(what: 
   return z.enum(words, { error: `is no ${what}; it should be ${list}` })
 }
 
+/** Who writes the values of a dataset first. */
+export const writers = oneOf('kind of writers', ['redis', 'postgres', 'auto']).default('auto')
+
 /** A duration with its unit, to ms. */
 export function duration(least: number) {
   return z

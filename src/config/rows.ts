@@ -1,7 +1,8 @@
 /** The section about tables and queries whose rows are keys in Redis. */
 
 import { z } from 'zod'
-import { mapping, name, oneOf, query, rowTemplate, table } from './kinds.js'
+import type { Writers } from '../model.js'
+import { mapping, name, oneOf, query, rowTemplate, table, writers } from './kinds.js'
 
 /** One table or query: each of its rows is one key. */
 export interface RowsConfig {
@@ -19,6 +20,7 @@ export interface RowsConfig {
   expires?: string
   /** The column with the symbol that a row belongs to. Absent: the rows stand for themselves, as `rows.<name>`. */
   symbol?: string
+  writers: Writers
 }
 
 const ROWS = 'it should be a mapping, such as plans: { table: user_plans, key: "sub:user:{user_id}" }'
@@ -34,6 +36,7 @@ const one = mapping(
     value: name.exactOptional(),
     expires: name.exactOptional(),
     symbol: name.exactOptional(),
+    writers,
   },
   'it should hold',
 ).superRefine((rows, context) => {

@@ -1,7 +1,7 @@
 /** The shape of a loaded configuration: every default filled in, durations in milliseconds, the environment applied. */
 
 import type { z } from 'zod'
-import type { KeyClass } from '../model.js'
+import type { KeyClass, Writers } from '../model.js'
 import { findClashes } from './clashes.js'
 import { type BackupConfig, backup, keys, type RecoverConfig, recover } from './keeping.js'
 import {
@@ -17,6 +17,7 @@ import {
   timeframeTables,
   timeframeTemplate,
   url,
+  writers,
 } from './kinds.js'
 import { type RowsConfig, rows } from './rows.js'
 import { type AlertsConfig, alerts, type HttpConfig, http } from './telling.js'
@@ -39,7 +40,11 @@ export interface Config {
   /** What becomes of keys that no dataset holds. */
   keys: KeyClass[]
   watch: { poll: number; scrub: number }
-  sync: { channel: string }
+  sync: {
+    channel: string
+    /** For how long both sides must stand still before a live worker's value is replaced. */
+    settle: number
+  }
   backup: BackupConfig
   recover: RecoverConfig
   http: HttpConfig
@@ -49,6 +54,7 @@ export interface Config {
 
 export interface CandlesConfig {
   layout: 'timeseries' | 'sortedset'
+  writers: Writers
   /** How many of the newest candles of each symbol and timeframe Redis must hold. */
   last: number
   /** Timeframe -> table (may be schema-qualified), in the order written: the first is healed first. */
@@ -62,6 +68,7 @@ export interface IndicatorsConfig {
   instances: string
   values: string
   key: string
+  writers: Writers
   columns: {
     instance: { id: string; symbol: string; timeframe: string; enabled: string }
     value: { instance: string; symbol: string; time: string; param: string; value: string; updated: string }
@@ -71,6 +78,7 @@ export interface IndicatorsConfig {
 const candles = dataset({
   layout: oneOf('layout', ['timeseries', 'sortedset']).default('timeseries'),
   last: count(100_000).default(250),
+  writers,
   timeframes: timeframeTables.default({ m1: 'ohlcv4_m1', m5: 'ohlcv4_m5', m15: 'ohlcv4_m15' }),
   keys: section({
     close: template.default('ohlcv:{symbol}:{timeframe}'),
@@ -94,6 +102,7 @@ const indicators = dataset({
   instances: table.default('indicator_instances_v4'),
   values: table.default('indicator_values_v4'),
   key: timeframeTemplate.default('indicator:{symbol}:{timeframe}'),
+  writers,
   columns: section({
     instance: section({
       id: name.default('id'),
@@ -139,7 +148,7 @@ export const configSchema: z.ZodType<Config> = section({
   rows: rows.default({}),
   keys: keys.default([]),
   watch: section({ poll: duration(50).prefault('1s'), scrub: duration(1).prefault('5m') }),
-  sync: section({ channel: name.default('rekindle') }),
+  sync: section({ channel: name.default('rekindle'), settle: duration(1).prefault('5s') }),
   backup,
   recover,
   http,

@@ -8,6 +8,9 @@ export interface Consequence {
   readonly delay: number
 }
 
+/** A finding that is still to be taken in; findings are taken in one at a time. */
+export type Step = () => Promise<Consequence>
+
 export const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 0 }
 
 /** A look at these symbols follows, after `delay` ms. */

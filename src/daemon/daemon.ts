@@ -18,6 +18,7 @@ import {
 import { serverName } from '../config/redact.js'
 import { type Config, hasDatasets } from '../config/schema.js'
 import { datasetsOf } from '../datasets/index.js'
+import { liveValuesOf } from '../datasets/live.js'
 import { watchLives } from '../detect/lives.js'
 import { secondDaemon, watchOtherDaemons } from '../detect/other-daemons.js'
 import { readSymbols } from '../detect/roster.js'
@@ -112,6 +113,7 @@ export function guardRedis(
             guard,
             datasets,
             db,
+            live: liveValuesOf(datasets, config.sync.settle),
             server: servers.redis,
             conditions,
             report,

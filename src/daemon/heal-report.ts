@@ -2,6 +2,7 @@ import type { Trouble } from '../errors.js'
 import type { Healed } from '../heal/heal.js'
 import type { Outcome } from '../heal/heal-tasks.js'
 import type { Survey } from '../heal/survey.js'
+import type { Lack } from '../model.js'
 import type { Conditions } from '../report/conditions.js'
 import { EachMinute } from '../report/each-minute.js'
 import type { Emit } from '../report/events.js'
@@ -47,18 +48,21 @@ export class HealReport {
     else this.conditions.worked(what)
   }
 
-  healed({ tasks }: Outcome, { findings, leftOut, defect }: Healed): void {
+  healed({ tasks }: Outcome, { findings, held, leftOut, defect }: Healed): void {
     const dataset = tasks[0]?.dataset ?? ''
     this.conditions.worked(dataset)
     this.defective(dataset, defect)
     this.conditions.worked('healing')
     for (const [symbol, values] of leftOut) this.omitted(dataset, symbol, values)
+    const left = new Set(held.map(({ key }) => key))
     const now = Date.now()
     for (const { symbol, why, since } of tasks) {
       if (why !== 'sync') continue
-      const lacks = findings.flatMap(({ lack }) => (lack?.symbol === symbol ? [lack] : []))
-      if (lacks.length === 0) continue
-      const values = lacks.reduce((total, { missing, differing }) => total + missing + differing, 0)
+      const values = findings.reduce(
+        (total, { lack }) => total + (lack?.symbol === symbol ? written(lack, left) : 0),
+        0,
+      )
+      if (values === 0) continue
       const [samples, fields] = dataset.startsWith('candles.') ? [values, 0] : [0, values]
       this.emit({ event: 'sync', symbol, dataset, samples, fields, latency_ms: now - since })
     }
@@ -71,6 +75,11 @@ export class HealReport {
     this.leftOut.set(key, values)
     this.omissions.add({ dataset, symbol, values })
   }
+}
+
+/** How many values a heal has written to a key; those that differ may have been `left` to a live worker. */
+function written({ key, missing, differing }: Lack, left: ReadonlySet<string>): number {
+  return missing + (left.has(key) ? 0 : differing)
 }
 
 /** Told by the condition of the server itself, or by the end of the life. */

@@ -3,7 +3,6 @@ import {
   concatMap,
   defer,
   delayWhen,
-  filter,
   firstValueFrom,
   ignoreElements,
   map,
@@ -22,27 +21,21 @@ import {
   tap,
   timer,
 } from 'rxjs'
-import { lanesWith } from '../decide/lanes.js'
 import { mergeSuspicions, suspect } from '../decide/suspicion.js'
-import { makeTask, retryDelay } from '../decide/tasks.js'
-import { Trouble } from '../errors.js'
+import { watchWrites } from '../detect/flushes.js'
 import { latest } from '../flow/latest.js'
-import { healLanes } from '../heal/heal-lanes.js'
-import { type Outcome, verifiedBy } from '../heal/heal-tasks.js'
 import { survey } from '../heal/survey.js'
 import type { Suspicion, Task } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { isWrongType } from '../redis/marks.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
-import type { DatedChange } from './changes.js'
-import type { Consequence } from './consequence.js'
-import type { LifeContext } from './life-context.js'
+import type { Consequence, Step } from './consequence.js'
+import { heals, tasksOf } from './heals.js'
+import { type LifeContext, sidesOf } from './life-context.js'
 import { Retries } from './retries.js'
 import { scrubs } from './scrubs.js'
+import { settling, Unsettled } from './settling.js'
 import { enableSignals, watchSignals } from './signals.js'
-
-/** A finding that is still to be taken in; findings are taken in one at a time. */
-type Step = () => Promise<Consequence>
 
 /** How long to wait before everything is looked at again after trouble in between, in ms: doubling from the first to the last. */
 const LOOK_AGAIN = 1_000
@@ -54,6 +47,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const tasks = new Subject<Task>()
   const looks = new Subject<Suspicion>()
   const retries = new Retries()
+  const unsettled = new Unsettled()
   // Until the first survey is judged, a change must not fill in what the survey is about to miss.
   const judged = new ReplaySubject<void>(1)
   const changes = context.changes.pipe(
@@ -67,7 +61,12 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const steps = defer(() =>
     merge(
       surveys(merge(looks, of(firstLook(life)), watchSignals(life, context)), judged, life, context),
-      heals(merge(tasks, changes.pipe(mergeMap((change) => tasksOf(change, context)))), retries, life, context),
+      heals(
+        merge(tasks, changes.pipe(mergeMap((change) => tasksOf(change, context)))),
+        { retries, unsettled },
+        life,
+        context,
+      ),
       context.rosters.pipe(
         map(
           (symbols): Step =>
@@ -76,6 +75,11 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
         ),
       ),
       scrubs(life, context),
+      settling(life, unsettled, context),
+      watchWrites(life).pipe(
+        tap((keys) => context.live.wrote(keys)),
+        ignoreElements(),
+      ),
     ),
   )
   const work = steps.pipe(
@@ -97,14 +101,18 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
 }
 
 /** Emits once the life can be worked with: signals are on, and the marks are those of this process. */
-function begun(life: Life, { guard, rosters, server, config, conditions, emit }: LifeContext): Observable<void> {
+function begun(life: Life, context: LifeContext): Observable<void> {
+  const { guard, rosters, server, conditions, emit } = context
   let enabled = false
   return defer(async () => {
     // What another process left must not be believed for as long as PostgreSQL is away.
     await guard.takeDown(life)
     await guard.enlist(await firstValueFrom(rosters), undefined)
     // Listen first, look then: what is lost between the two must not be missed.
-    if (!enabled) await enableSignals(life, server, config.watch.poll, conditions)
+    if (!enabled) {
+      context.live.begin()
+      await enableSignals(life, context)
+    }
     enabled = true
     const previous = guard.losses.lastRunId
     await guard.begin(life)
@@ -134,12 +142,12 @@ function surveys(
   life: Life,
   context: LifeContext,
 ): Observable<Step> {
-  const { emit, guard, datasets, db, server, report } = context
+  const { emit, guard, datasets, server, report } = context
   const look = async (suspicion: Suspicion, signal: AbortSignal): Promise<Step> => {
     const startedAt = Date.now()
     const began = guard.wholeness.now()
     const { holdings, lanes } = guard
-    const sides = { db, redis: life.bulk, signal }
+    const sides = sidesOf(life, context, signal)
     try {
       const found = await survey(suspicion, { datasets, holdings, lanes, sides, probe: life.probe, server })
       report.surveyed(found)
@@ -170,19 +178,6 @@ function sizeOf({ scope }: Suspicion): number | 'all' {
   return scope === 'all' ? scope : scope.size
 }
 
-function heals(tasks: Observable<Task>, retries: Retries, life: Life, context: LifeContext): Observable<Step> {
-  const { guard } = context
-  return tasks.pipe(
-    filter(({ symbol, dataset }) => guard.isWanted(symbol, dataset)),
-    healLanes({ ...context, redis: life.bulk }, () => guard.wholeness.now()),
-    map(
-      (outcome): Step =>
-        () =>
-          takeIn(outcome, retries, life, context),
-    ),
-  )
-}
-
 /** Runs the steps one at a time. After trouble that passes: trusts nothing, and looks at everything again in a while. */
 function takenIn(life: Life, { guard, server, conditions }: LifeContext): OperatorFunction<Step, Consequence> {
   let failures = 0
@@ -204,39 +199,4 @@ function takenIn(life: Life, { guard, server, conditions }: LifeContext): Operat
       return { tasks: [], suspicions: [suspect('poll', 'all', now, now)], delay }
     }
   })
-}
-
-/** Takes in what a batch of tasks came to; what failed is tried again, for ever. */
-async function takeIn(
-  outcome: Outcome,
-  retries: Retries,
-  life: Life,
-  { guard, server, report }: LifeContext,
-): Promise<Consequence> {
-  const { tasks, result, began } = outcome
-  if (result instanceof Trouble) {
-    if (endsLife(result)) life.fail(redisTrouble(result, server))
-    report.failed(outcome, result)
-    const alone = result.code === 'unexpected' || result.code === 'not_whole'
-    const failed = tasks.map((task) => ({ ...task, attempt: task.attempt + 1, alone: task.alone || alone }))
-    return {
-      tasks: retries.add(failed),
-      suspicions: [],
-      delay: retryDelay(Math.min(...tasks.map(({ attempt }) => attempt))),
-    }
-  }
-  report.healed(outcome, result)
-  return guard.verified(verifiedBy(outcome, result), result.tally, began, life)
-}
-
-/** A change in PostgreSQL -> tasks; the values are read when they are written. */
-function tasksOf({ dataset, keys, at }: DatedChange, { guard }: LifeContext): Task[] {
-  if (keys === 'all') return lanesWith(guard.lanes, dataset).map((symbol) => makeTask(symbol, dataset, 'sync', at))
-  const parts = new Map<string, Set<string> | undefined>()
-  for (const { symbol, part } of keys) {
-    const known = parts.get(symbol)
-    if (part === undefined || (known === undefined && parts.has(symbol))) parts.set(symbol, undefined)
-    else parts.set(symbol, (known ?? new Set()).add(part))
-  }
-  return [...parts].map(([symbol, some]) => makeTask(symbol, dataset, 'sync', at, some))
 }

@@ -5,7 +5,7 @@ import { scrub } from '../heal/scrub.js'
 import type { Life } from '../redis/life.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { Consequence } from './consequence.js'
-import type { LifeContext } from './life-context.js'
+import { type LifeContext, sidesOf } from './life-context.js'
 
 /** Symbols in one step of the scrub. */
 const BATCH = 4
@@ -18,10 +18,8 @@ const AFTER_HEAL = 1_000
  * were lost and healed go first, since the heal's look is quick rather than thorough. What is not
  * known to be whole is left to the heal that works on it, or waits for a table or a permission.
  */
-export function scrubs(
-  life: Life,
-  { guard, config, datasets, db, conditions, server, report }: LifeContext,
-): Observable<() => Promise<Consequence>> {
+export function scrubs(life: Life, context: LifeContext): Observable<() => Promise<Consequence>> {
+  const { guard, config, datasets, conditions, server, report } = context
   let turn = 0
   const inTurn = (): readonly string[] => {
     const symbols = guard.symbols.slice(turn, turn + BATCH)
@@ -38,8 +36,8 @@ export function scrubs(
     const symbols = guard.hasHealed ? guard.takeHealed(BATCH) : inTurn()
     const began = guard.wholeness.now()
     const isWhole = (symbol: string, dataset: string): boolean => !guard.wholeness.isOpen(symbol, dataset)
-    const context = { datasets, lanes: guard.lanes, sides: { db, redis: life.bulk, signal }, server }
-    const found = await scrub(symbols, context, isWhole)
+    const scrubbed = { datasets, lanes: guard.lanes, sides: sidesOf(life, context, signal), server }
+    const found = await scrub(symbols, scrubbed, isWhole)
     conditions.worked('scrub')
     const suspicion = suspect('scrub', new Set(symbols), guard.losses.lastWholeAt ?? from, Date.now())
     report.surveyed(found)

@@ -1,4 +1,5 @@
 import { auditTime, buffer, EMPTY, filter, map, merge, mergeMap, type Observable, retry, share, timer } from 'rxjs'
+import { prefixesOf } from '../datasets/live.js'
 import { suspect } from '../decide/suspicion.js'
 import { trackFlushes, watchFlushes } from '../detect/flushes.js'
 import { announceKeyEvents, type KeyEvent, watchKeyEvents } from '../detect/key-events.js'
@@ -8,7 +9,6 @@ import type { Suspicion } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { sentinelKeys } from '../redis/presence.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
-import type { Conditions } from '../report/conditions.js'
 import type { Guard } from './guard.js'
 import type { LifeContext } from './life-context.js'
 
@@ -16,7 +16,18 @@ import type { LifeContext } from './life-context.js'
 const GATHER = 5
 
 /** Turns on what the server can announce; where it may not, says once what that costs. */
-export async function enableSignals(life: Life, server: string, poll: number, conditions: Conditions): Promise<void> {
+export async function enableSignals(
+  life: Life,
+  {
+    server,
+    config,
+    conditions,
+    datasets,
+    live,
+  }: Pick<LifeContext, 'server' | 'config' | 'conditions' | 'datasets' | 'live'>,
+): Promise<void> {
+  const { poll } = config.watch
+
   const enable = async (what: string, start: () => Promise<void>, cost: string, hint: string): Promise<void> => {
     try {
       await start()
@@ -29,8 +40,14 @@ export async function enableSignals(life: Life, server: string, poll: number, co
   }
   await enable(
     'tracking',
-    () => trackFlushes(life),
-    `CLIENT TRACKING is not to be had: a flush is noticed by the poll, within ${poll} ms`,
+    async () => {
+      await trackFlushes(
+        life,
+        datasets.flatMap((dataset) => prefixesOf(dataset) ?? []),
+      )
+      live.track(true)
+    },
+    `CLIENT TRACKING is not to be had: a flush is noticed by the poll, within ${poll} ms, and a value that differs is replaced only after ${config.sync.settle} ms`,
     'allow it to the user (+client|tracking +client|id, and the channel __redis__:invalidate); it needs Redis 6 or later',
   )
   await enable(

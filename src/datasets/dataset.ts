@@ -1,5 +1,5 @@
 import type { Trouble } from '../errors.js'
-import type { Lack, Tally } from '../model.js'
+import type { Lack, Tally, Writers } from '../model.js'
 import type { Database } from '../postgres/database.js'
 import type { Wire } from '../redis/wire.js'
 
@@ -28,7 +28,14 @@ export interface Finding<W extends Wanted> {
   readonly lack: Lack | undefined
   /** Values Redis holds within the key that PostgreSQL does not know; reported, never removed by a heal. */
   readonly orphans: readonly string[]
+  /** Values that differ, by their position in the key (a time, a field): what Redis holds and what is wanted, as one text. */
+  readonly differing?: ReadonlyMap<string, string>
+  /** The position that a live worker may be writing again and again: the newest candle. */
+  readonly forming?: string
 }
+
+/** Whether what a finding saw at one position may be replaced by what is wanted. */
+export type MayReplace = (finding: Finding<Wanted>, position: string) => boolean
 
 export interface ReadOptions {
   /** Read the whole history where a bounded look could miss a rarity. */
@@ -64,6 +71,7 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   readonly lane?: string
   /** Lower ranks are healed first. */
   readonly rank: number
+  readonly writers: Writers
   /** Absent where only the scrub finds changes that nobody announces. */
   readonly polling?: Polling
   /** Key events that any write to a key of this kind sends, and that therefore mean no loss. */
@@ -77,9 +85,9 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   compare(redis: Wire, wanted: readonly W[], thorough: boolean): Promise<F[]>
   /**
    * Writes what the findings lack. The newest candle and the fields that are missing are filled in only where they are still missing;
-   * what differs is replaced only where Redis still holds what the finding saw, and only if `replace`: a live writer is never
+   * what differs is replaced only where `mayReplace`, and only where Redis still holds what the finding saw: a live writer is never
    * overwritten unseen.
    * Rejects on any error reply.
    */
-  write(redis: Wire, findings: readonly F[], replace: boolean): Promise<Tally>
+  write(redis: Wire, findings: readonly F[], mayReplace: MayReplace): Promise<Tally>
 }

@@ -4,7 +4,7 @@ import { sameNumber } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
-import type { Dataset, Finding, Fingerprint, Reading, Wanted } from './dataset.js'
+import type { Dataset, Finding, Fingerprint, MayReplace, Reading, Wanted } from './dataset.js'
 import { fingerprintSql, tablesOf } from './indicators-sql.js'
 import { type NewestRow, NewestValues } from './newest-values.js'
 import { countWritten, SUPERSEDED } from './written.js'
@@ -61,6 +61,7 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
     name,
     keys: [config.key],
     rank,
+    writers: config.writers,
     polling: {
       isOnward: true,
       fingerprints: async (db) => db.query<Fingerprint>(fingerprintSql(config), [], tablesOf(config)),
@@ -75,11 +76,11 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
       )
       return wanted.map((item, i) => compareHash(name, item, replies[i] as Reply | Error))
     },
-    async write(redis, findings, replace): Promise<Tally> {
+    async write(redis, findings, mayReplace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
       const replies = await exchange(
         redis,
-        lacking.flatMap((finding) => writeCommands(finding, replace)),
+        lacking.flatMap((finding) => writeCommands(finding, mayReplace)),
       )
       const { written, superseded } = countWritten(replies)
       return { ...NOTHING, keys: lacking.length, fields: written, superseded }
@@ -137,7 +138,12 @@ function compareHash(dataset: string, wanted: HashWanted, reply: Reply | Error):
     .map(([field, there]) => `${field}=${there}>${fields.get(field)}`)
     .sort()
     .join(' ')
-  return { wanted, lack: { ...lack(kind, missing, changes.size - missing), picture }, orphans, changes }
+  const differing = new Map(
+    [...changes].flatMap(([field, there]) =>
+      there === undefined ? [] : [[field, `${there}>${fields.get(field)}`] as const],
+    ),
+  )
+  return { wanted, lack: { ...lack(kind, missing, changes.size - missing), picture }, orphans, differing, changes }
 }
 
 function pairs(list: readonly string[]): ReadonlyMap<string, string> {
@@ -146,10 +152,11 @@ function pairs(list: readonly string[]): ReadonlyMap<string, string> {
   return map
 }
 
-function writeCommands({ wanted, lack, changes }: HashFinding, replace: boolean): Command[] {
+function writeCommands(finding: HashFinding, mayReplace: MayReplace): Command[] {
+  const { wanted, lack, changes } = finding
   const commands = lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'hash')] : []
   const args = [...changes].flatMap(([field, seen]) =>
-    seen !== undefined && !replace
+    seen !== undefined && !mayReplace(finding, field)
       ? []
       : [[field, seen === undefined ? '' : `=${seen}`, wanted.fields.get(field) as string]],
   )

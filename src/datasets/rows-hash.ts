@@ -1,6 +1,7 @@
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
+import type { MayReplace } from './dataset.js'
 import type { RowFinding } from './rows.js'
-import { absentRow, momentOf, standingRow, timeOf } from './rows-lack.js'
+import { absentRow, momentOf, standingRow, timeOf, valueAt } from './rows-lack.js'
 import type { RowWanted } from './rows-reading.js'
 import { MEND, mendArguments, scripts } from './rows-scripts.js'
 import { SUPERSEDED } from './written.js'
@@ -99,14 +100,16 @@ function wellFormed(text: string): string {
   return text.replace(/\p{Cs}/gu, '\uFFFD')
 }
 
-/** The scripts that write what the findings lack; what differs only if `replace`. */
-export function putHashes(findings: readonly RowFinding[], replace: boolean): Command[] {
+/** The scripts that write what the findings lack; what differs only where that may be replaced. */
+export function putHashes(findings: readonly RowFinding[], mayReplace: MayReplace): Command[] {
   const entries = findings.flatMap((finding) => {
     const { wanted, repair } = finding
     if (!repair) return []
     const fields = fieldsOf(wanted)
     const wantedOf = (field: string) => fields.get(field) ?? null
-    const allowed = [...repair.changes].filter(([, seen]) => replace || seen === undefined)
+    const allowed = [...repair.changes].filter(
+      ([field, seen]) => seen === undefined || mayReplace(finding, valueAt(field)),
+    )
     // What must go goes last: then there is something else in the hash.
     const changes = [
       ...allowed.filter(([field]) => wantedOf(field) !== null),
@@ -119,7 +122,7 @@ export function putHashes(findings: readonly RowFinding[], replace: boolean): Co
       key: wanted.key,
       args: [
         wanted.expires ?? '',
-        ...(i === 0 ? mendArguments(finding, replace) : ['', '']),
+        ...(i === 0 ? mendArguments(finding, mayReplace) : ['', '']),
         piece.length,
         ...piece.flatMap(([field, seen]) => [field, argument(seen ?? null), argument(wantedOf(field))]),
       ],

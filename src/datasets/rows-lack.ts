@@ -16,6 +16,14 @@ export interface Stand {
 
 /** How far a moment of expiry may be from the one wanted, in ms. */
 export const TOLERANCE = 2_000
+/** The position of a key's moment of expiry among what differs. */
+export const EXPIRY = 'expires'
+
+/** The position of a field's value, or of a text under ''. */
+export function valueAt(field: string): string {
+  return `=${field}`
+}
+
 /** Values longer than this are shown by their digest. */
 const LONG = 40
 
@@ -50,10 +58,18 @@ export function standingRow(dataset: string, wanted: RowWanted, stand: Stand): R
   const picture = [...pictures.sort(), ...(isLate ? [`expires ${wanted.expires ?? 'never'}`] : [])].join(' ')
   const { symbol, key } = wanted
   const differing = changes.size - missing + (isLate ? 1 : 0)
+  const pairs = new Map(
+    [...changes].flatMap(([field, seen]) =>
+      seen === undefined ? [] : [[valueAt(field), `${brief(seen)}>${brief(wantedOf(field))}`] as const],
+    ),
+  )
+  // To the second: the moment is read with the few ms that its reading takes.
+  if (isLate) pairs.set(EXPIRY, `${expires < 0 ? '' : Math.round(expires / 1_000)}>${wanted.expires ?? ''}`)
   return {
     wanted,
     lack: { dataset, symbol, key, kind, missing, differing, picture },
     orphans,
+    differing: pairs,
     repair: { changes, ...(isLate && { expires }) },
   }
 }

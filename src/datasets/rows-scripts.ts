@@ -1,7 +1,8 @@
 import { type Command, encode } from '../redis/wire.js'
 import { chunksOf } from './chunks.js'
+import type { MayReplace } from './dataset.js'
 import type { RowFinding } from './rows.js'
-import { TOLERANCE } from './rows-lack.js'
+import { EXPIRY, TOLERANCE } from './rows-lack.js'
 import { SUPERSEDED } from './written.js'
 
 /** Keys, and about so many characters of their values, in one script call: below 2 ms of Redis' time, unless one value is large. */
@@ -26,11 +27,10 @@ local function mend(key, wanted, seen, replies)
 end`
 
 /** What {@link MEND} takes of a finding: the moment wanted, and the one seen. */
-export function mendArguments(
-  { wanted, repair }: RowFinding,
-  replace: boolean,
-): [wanted: number | '', seen: number | ''] {
-  return replace && repair?.expires !== undefined ? [wanted.expires ?? '', repair.expires] : ['', '']
+export function mendArguments(finding: RowFinding, mayReplace: MayReplace): [wanted: number | '', seen: number | ''] {
+  const { wanted, repair } = finding
+  if (repair?.expires === undefined || !mayReplace(finding, EXPIRY)) return ['', '']
+  return [wanted.expires ?? '', repair.expires]
 }
 
 interface Entry {

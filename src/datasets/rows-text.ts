@@ -2,8 +2,9 @@ import type { RowsConfig } from '../config/rows.js'
 import { sameJson } from '../decide/same-json.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { chunksOf } from './chunks.js'
+import type { MayReplace } from './dataset.js'
 import type { RowFinding } from './rows.js'
-import { absentRow, digestOf, momentOf, standingRow, timeOf } from './rows-lack.js'
+import { absentRow, digestOf, momentOf, standingRow, timeOf, valueAt } from './rows-lack.js'
 import type { RowWanted } from './rows-reading.js'
 import { MEND, mendArguments, SCRIPT, scripts } from './rows-scripts.js'
 import { SUPERSEDED } from './written.js'
@@ -95,17 +96,19 @@ async function sameInOtherWords(redis: Wire, wanted: readonly RowWanted[]): Prom
   )
 }
 
-/** The scripts that write what the findings lack; what differs only if `replace`. */
-export function putTexts(findings: readonly RowFinding[], replace: boolean): Command[] {
+/** The scripts that write what the findings lack; what differs only where that may be replaced. */
+export function putTexts(findings: readonly RowFinding[], mayReplace: MayReplace): Command[] {
   const entries = findings.flatMap((finding) => {
     const { wanted, repair } = finding
     const { key, body, expires = '' } = wanted
     if (!repair) return []
-    const mending = mendArguments(finding, replace)
+    const mending = mendArguments(finding, mayReplace)
     // To write the value sets its expiry as well.
     if (!repair.changes.has('')) return [{ key, args: ['-', '', '', ...mending] }]
     const seen = repair.changes.get('')
-    return seen === undefined || replace ? [{ key, args: [seen ?? '', body, expires, '', ''] }] : []
+    return seen === undefined || mayReplace(finding, valueAt(''))
+      ? [{ key, args: [seen ?? '', body, expires, '', ''] }]
+      : []
   })
   return scripts(PUT, entries)
 }

@@ -3,7 +3,7 @@ import { NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { exchange, type Wire } from '../redis/wire.js'
 import { chunksOf, overChunks } from './chunks.js'
-import type { Dataset, Finding } from './dataset.js'
+import type { Dataset, Finding, MayReplace } from './dataset.js'
 import { lookAtHashes, putHashes } from './rows-hash.js'
 import { queryRows } from './rows-query.js'
 import { RowsReader, type RowWanted } from './rows-reading.js'
@@ -36,6 +36,7 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
     name: dataset,
     keys: [config.key],
     rank,
+    writers: config.writers,
     comesAndGoes: true,
     ...(config.symbol === undefined && {
       lane: dataset,
@@ -59,12 +60,12 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
       const chunks = chunksOf(wanted, TRIP, ({ body }) => body.length)
       return (await overChunks(chunks, (chunk) => look(redis, dataset, chunk, config))).flat()
     },
-    async write(redis, findings, replace): Promise<Tally> {
+    async write(redis, findings, mayReplace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
       const chunks = chunksOf(lacking, TRIP, ({ wanted }) => wanted.body.length)
       let tally = NOTHING
       for (const { written, superseded } of await overChunks(chunks, (chunk) =>
-        writeChunk(redis, chunk, isHash, replace),
+        writeChunk(redis, chunk, isHash, mayReplace),
       ))
         tally = { ...tally, fields: tally.fields + written, superseded: tally.superseded + superseded }
       return { ...tally, keys: lacking.length }
@@ -76,11 +77,11 @@ async function writeChunk(
   redis: Wire,
   findings: readonly RowFinding[],
   isHash: boolean,
-  replace: boolean,
+  mayReplace: MayReplace,
 ): Promise<{ written: number; superseded: number }> {
   const aside = findings.flatMap(({ wanted, lack }) =>
     lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, isHash ? 'hash' : 'string')] : [],
   )
-  const put = isHash ? putHashes(findings, replace) : putTexts(findings, replace)
+  const put = isHash ? putHashes(findings, mayReplace) : putTexts(findings, mayReplace)
   return countWritten(await exchange(redis, [...aside, ...put]))
 }

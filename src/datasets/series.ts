@@ -1,11 +1,11 @@
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
-import { compareSamples, type Difference, kindOfLack, pictureOf } from '../decide/compare.js'
+import { compareSamples, type Difference, differingPairs, kindOfLack, pictureOf } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
-import type { Dataset, Finding, Reading } from './dataset.js'
+import type { Dataset, Finding, MayReplace, Reading } from './dataset.js'
 import { adoptCommands, createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
 import { bytesOf, SeriesWanted, splitText } from './series-wanted.js'
 import { countWritten, SUPERSEDED } from './written.js'
@@ -38,6 +38,7 @@ export function seriesDataset(
     name,
     keys: COLUMNS.map((column) => renderKey(config.keys[column], { symbol: '{symbol}', timeframe })),
     rank,
+    writers: config.writers,
     async read(db, symbols) {
       return wantedSeries(config, timeframe, await readCandles(db, config, timeframe, symbols))
     },
@@ -55,11 +56,11 @@ export function seriesDataset(
         return { wanted: item, lack: undefined, orphans: [] }
       })
     },
-    async write(redis, findings, replace): Promise<Tally> {
+    async write(redis, findings, mayReplace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
       const replies = await exchange(
         redis,
-        lacking.flatMap((finding) => writeCommands(finding, replace)),
+        lacking.flatMap((finding) => writeCommands(finding, mayReplace)),
       )
       const { written, superseded } = countWritten(replies, { superseded: FASTER, harmless: EXISTS })
       if (replies.some((reply) => isErrorReply(reply) && EXISTS.test(reply.message))) {
@@ -195,7 +196,9 @@ async function lookClosely(redis: Wire, dataset: string, wanted: readonly Series
       differing: differing.length,
       picture: pictureOf(difference, item.times, item.values, (time) => held.get(time) ?? ''),
     }
-    return { wanted: item, lack, orphans, repair: { difference, held, facts } }
+    const pairs = differingPairs(difference, item.times, item.values, (time) => held.get(time) ?? '')
+    const repair = { difference, held, facts }
+    return { wanted: item, lack, orphans, differing: pairs, forming: item.lastTime, repair }
   })
 }
 
@@ -216,10 +219,12 @@ async function adopt(redis: Wire, wanted: readonly SeriesWanted[]): Promise<void
   for (const reply of await exchange(redis, commands)) if (isErrorReply(reply)) throw reply
 }
 
-function writeCommands({ wanted, lack, repair }: SeriesFinding, replace: boolean): Command[] {
+function writeCommands(finding: SeriesFinding, mayReplace: MayReplace): Command[] {
+  const { wanted, lack, repair } = finding
   if (repair) {
     const { difference, held, facts } = repair
-    return extendCommands(wanted, replace ? difference : { ...difference, differing: [] }, held, facts)
+    const differing = difference.differing.filter((i) => mayReplace(finding, wanted.times[i] as string))
+    return extendCommands(wanted, { ...difference, differing }, held, facts)
   }
   const create = createCommands(wanted)
   return lack?.kind === 'wrong_type' ? [asideCommand(wanted.key, 'TSDB-TYPE'), ...create] : create

@@ -1,11 +1,11 @@
 import type { CandlesConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
-import { type Difference, kindOfLack, pictureOf, sameNumber } from '../decide/compare.js'
+import { type Difference, differingPairs, kindOfLack, pictureOf, sameNumber } from '../decide/compare.js'
 import { NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
-import type { Dataset, Finding, Reading, Wanted } from './dataset.js'
+import type { Dataset, Finding, MayReplace, Reading, Wanted } from './dataset.js'
 import { splitText } from './series-wanted.js'
 import { countWritten, SUPERSEDED } from './written.js'
 
@@ -54,6 +54,7 @@ export function sortedSetDataset(
     name,
     keys: [renderKey(config.keys.close, { symbol: '{symbol}', timeframe })],
     rank,
+    writers: config.writers,
     async read(db, symbols) {
       return wantedSets(config, timeframe, await readCandles(db, config, timeframe, symbols))
     },
@@ -63,11 +64,11 @@ export function sortedSetDataset(
       for (const finding of await lookClosely(redis, name, unclear)) looked.set(finding.wanted, finding)
       return wanted.map((item): SetFinding => looked.get(item) ?? { wanted: item, lack: undefined, orphans: [] })
     },
-    async write(redis, findings, replace): Promise<Tally> {
+    async write(redis, findings, mayReplace): Promise<Tally> {
       const lacking = findings.filter(({ lack }) => lack !== undefined)
       const replies = await exchange(
         redis,
-        lacking.flatMap((finding) => writeCommands(finding, replace)),
+        lacking.flatMap((finding) => writeCommands(finding, mayReplace)),
       )
       const { written, superseded } = countWritten(replies, { valuesIn: (added) => added })
       return { ...NOTHING, keys: lacking.length, samples: written, superseded }
@@ -142,7 +143,9 @@ function compareSet(dataset: string, wanted: SetWanted, reply: Reply | Error, ex
     differing: difference.differing.length,
     picture: pictureOf(difference, times, members, (time) => (held.get(time) ?? []).join()),
   } as const
-  return { wanted, lack, orphans: difference.orphans, repair: { difference, held } }
+  const differing = differingPairs(difference, times, members, (time) => (held.get(time) ?? []).join())
+  const forming = times.at(-1) as string
+  return { wanted, lack, orphans: difference.orphans, differing, forming, repair: { difference, held } }
 }
 
 /** Members by their score, which is where readers look for them, whatever time they name. */
@@ -194,12 +197,14 @@ function readCandle(member: string): Record<string, unknown> | undefined {
 }
 
 /** Fills what is missing and replaces what differs; the newest candle, which may still be forming, only if no live writer was faster. */
-function writeCommands({ wanted, lack, repair }: SetFinding, replace: boolean): Command[] {
+function writeCommands(finding: SetFinding, mayReplace: MayReplace): Command[] {
+  const { wanted, lack, repair } = finding
   const { key, times, members } = wanted
+  const replaceable = repair?.difference.differing.filter((i) => mayReplace(finding, times[i] as string)) ?? []
   const missing = repair ? repair.difference.missing : [...times.keys()]
   const newest = missing.at(-1) === times.length - 1
   const body = newest ? missing.slice(0, -1) : missing
-  const guarded = [...(newest ? [times.length - 1] : []), ...((replace && repair?.difference.differing) || [])]
+  const guarded = [...(newest ? [times.length - 1] : []), ...replaceable]
   const commands = lack?.kind === 'wrong_type' ? [asideCommand(key, 'zset')] : []
   for (let i = 0; i < body.length; i += BATCH) {
     commands.push(

@@ -51,6 +51,16 @@ export function pictureOf(
   return [...missing.map((i) => times[i]), ...changes].join(' ')
 }
 
+/** The values that differ, by time: what stands there and what is wanted. */
+export function differingPairs(
+  { differing }: Difference,
+  times: readonly string[],
+  wanted: readonly string[],
+  held: (time: string) => string,
+): ReadonlyMap<string, string> {
+  return new Map(differing.map((i) => [times[i] as string, `${held(times[i] as string)}>${wanted[i]}`]))
+}
+
 /** Names what `difference` amounts to for a key that is wanted to hold `size` values in order of time. */
 export function kindOfLack(difference: Difference, size: number): Lack['kind'] | undefined {
   const { missing, differing } = difference

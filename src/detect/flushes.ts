@@ -5,14 +5,18 @@ import { ask } from '../redis/wire.js'
 
 const CHANNEL = '__redis__:invalidate'
 
-/** Asks Redis to announce flushes to the subscriber of this life. Rejects if client tracking is not to be had. */
-export async function trackFlushes({
-  probe,
-  ears,
-  earsId = 0,
-}: Pick<Life, 'probe' | 'ears' | 'earsId'>): Promise<void> {
+/**
+ * Asks Redis to announce flushes, and every write to a key that begins with one of `prefixes`, to the subscriber of this life. Rejects if
+ * client tracking is not to be had.
+ */
+export async function trackFlushes(
+  { probe, ears, earsId = 0 }: Pick<Life, 'probe' | 'ears' | 'earsId'>,
+  prefixes: readonly string[] = [],
+): Promise<void> {
   await ears.subscribe(CHANNEL)
-  await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', 'PREFIX', EPOCH, 'NOLOOP')
+  const all = outermost([EPOCH, ...prefixes]).flatMap((prefix) => ['PREFIX', prefix])
+  // Our marks are written by `probe` itself; what `bulk` writes is announced.
+  await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', ...all, 'NOLOOP')
 }
 
 /**
@@ -28,4 +32,26 @@ export function watchFlushes({ ears }: Pick<Life, 'ears'>): Observable<number> {
     ears.on('messageBuffer', onMessage)
     return () => ears.off('messageBuffer', onMessage)
   })
+}
+
+/** Emits the keys that were written to, by others and by our own heals. */
+export function watchWrites({ ears }: Pick<Life, 'ears'>): Observable<readonly string[]> {
+  return new Observable((out) => {
+    const onMessage = (channel: Buffer, payload: unknown): void => {
+      if (channel.toString() === CHANNEL && Array.isArray(payload)) out.next(payload.map(String))
+    }
+    ears.on('messageBuffer', onMessage)
+    return () => ears.off('messageBuffer', onMessage)
+  })
+}
+
+/** Resolves when all that Redis has announced until now is in. */
+export async function caughtUp({ ears }: Pick<Life, 'ears'>): Promise<void> {
+  await ears.ping()
+}
+
+/** Redis refuses prefixes of which one begins with another: the shorter ones cover the rest. */
+function outermost(prefixes: readonly string[]): string[] {
+  const all = [...new Set(prefixes)]
+  return all.filter((prefix) => !all.some((other) => other !== prefix && prefix.startsWith(other)))
 }

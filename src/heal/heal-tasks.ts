@@ -4,7 +4,7 @@ import type { Task } from '../model.js'
 import type { Database } from '../postgres/database.js'
 import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
-import { type Healed, heal } from './heal.js'
+import { type Healed, heal, type LiveWriters } from './heal.js'
 import { type Clean, heldKeys } from './survey.js'
 
 /** What a batch of tasks for one dataset came to. */
@@ -21,6 +21,7 @@ export interface HealContext {
   readonly datasets: readonly Dataset[]
   readonly db: Database
   readonly redis: Wire
+  readonly live: LiveWriters
   /** `host:port/db` of Redis, for errors. */
   readonly server: string
 }
@@ -40,7 +41,7 @@ export function verifiedBy(
 /** Heals a batch of tasks of one dataset; trouble is a result, so that whoever waits can decide when to try again. */
 export async function healTasks(
   tasks: readonly Task[],
-  { datasets, db, redis, server }: HealContext,
+  { datasets, db, redis, live, server }: HealContext,
   began: number,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -55,7 +56,7 @@ export async function healTasks(
     const symbols = tasks.map(({ symbol }) => symbol)
     const thorough = tasks.some((task) => task.thorough)
     const gone = new Set(tasks.flatMap((task) => [...(task.gone ?? [])]))
-    return { ...outcome, result: await heal(dataset, { db, redis, signal }, { symbols, parts, thorough, gone }) }
+    return { ...outcome, result: await heal(dataset, { db, redis, live, signal }, { symbols, parts, thorough, gone }) }
   } catch (error) {
     if (signal.aborted)
       return { ...outcome, result: new Trouble('aborted', 'aborted', 'the next life goes on with it', true) }

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Lack } from '../model.js'
 import { compareSymbols, type Selection, type Survey, type SurveyContext } from './survey.js'
 
-/** How long a difference must stand still before it is believed, in ms: a worker may have written one side and not yet the other. */
+/** How long a value must be missing before it is believed, in ms: PostgreSQL's newest row may be on its way. */
 const SETTLE = 2_000
 
 /**
- * Compares datasets of some symbols value by value, and looks again at what differs: a key that is gone counts at once, any other
- * difference only if both sides still show the same a little later. Otherwise the scrub would undo a live worker's newest write.
+ * Compares datasets of some symbols value by value. A key that is gone counts at once; one that lacks values, if it lacks as many a
+ * little later. Values that differ are not told of here: the look has noted them, and whether they stand still is found out apart.
  */
 export async function scrub(
   symbols: readonly string[],
@@ -14,14 +15,22 @@ export async function scrub(
   isAsked: Selection,
 ): Promise<Survey> {
   const first = await compareSymbols(symbols, context, isAsked, true)
-  const gone = first.lacks.filter(({ picture }) => picture === undefined)
-  const doubtful = new Map(
-    first.lacks.flatMap(({ key, picture }) => (picture === undefined ? [] : [[key, picture] as const])),
-  )
+  const gone = first.lacks.filter(isGone)
+  const doubtful = new Map(first.lacks.filter(hasHoles).map(({ key, missing }) => [key, missing]))
   if (doubtful.size === 0) return { ...first, lacks: gone }
   await delay(SETTLE, undefined, { signal: context.sides.signal })
-  const again = new Set(first.lacks.map(({ symbol }) => symbol))
+  const again = new Set(first.lacks.filter((lack) => isGone(lack) || hasHoles(lack)).map(({ symbol }) => symbol))
   const second = await compareSymbols([...again], context, isAsked, true)
-  const settled = second.lacks.filter(({ key, picture }) => picture === undefined || doubtful.get(key) === picture)
+  const settled = second.lacks.filter(
+    (lack) => isGone(lack) || (hasHoles(lack) && doubtful.get(lack.key) === lack.missing),
+  )
   return { ...first, lacks: settled, unseen: [...first.unseen, ...second.unseen] }
+}
+
+function isGone({ picture }: Lack): boolean {
+  return picture === undefined
+}
+
+function hasHoles(lack: Lack): boolean {
+  return !isGone(lack) && lack.missing > 0
 }

@@ -16,6 +16,7 @@ const defaults: Config = {
   candles: {
     layout: 'timeseries',
     last: 250,
+    writers: 'auto',
     timeframes: { m1: 'ohlcv4_m1', m5: 'ohlcv4_m5', m15: 'ohlcv4_m15' },
     keys: {
       close: 'ohlcv:{symbol}:{timeframe}',
@@ -38,6 +39,7 @@ const defaults: Config = {
     instances: 'indicator_instances_v4',
     values: 'indicator_values_v4',
     key: 'indicator:{symbol}:{timeframe}',
+    writers: 'auto',
     columns: {
       instance: { id: 'id', symbol: 'symbol', timeframe: 'timeframe', enabled: 'enabled' },
       value: {
@@ -53,7 +55,7 @@ const defaults: Config = {
   rows: {},
   keys: [],
   watch: { poll: 1_000, scrub: 300_000 },
-  sync: { channel: 'rekindle' },
+  sync: { channel: 'rekindle', settle: 5_000 },
   backup: {
     dir: '/var/lib/rekindle/backups',
     keep: { last: 14, days: 30 },
@@ -104,6 +106,7 @@ describe('the defaults', () => {
     const written = parse(readFileSync(shipped, 'utf8'))
     // Durations are written with their units.
     written.watch = defaults.watch
+    written.sync.settle = defaults.sync.settle
     written.backup.drill = defaults.backup.drill
     written.alerts = defaults.alerts
     expect(JSON.stringify(written)).toBe(JSON.stringify(defaults))

@@ -69,11 +69,14 @@ const wrongTypes: Table = [
   ['redis: redis://u:hunter2@h', 'redis: "redis://u:***@h" is not a mapping; it should hold url'],
   ['redis: { url: 5 }', 'redis.url: 5 is no URL; it should be text'],
   ['redis: { url: }', 'redis.url: null is no URL; it should be text'],
-  ['candles:', 'candles: null is not a mapping; it should be false, or hold layout, last, timeframes, keys, columns'],
+  [
+    'candles:',
+    'candles: null is not a mapping; it should be false, or hold layout, last, writers, timeframes, keys, columns',
+  ],
   ['candles: no', 'candles: "no" is not a mapping; it should be false, or hold layout'],
   [
     'indicators: true',
-    'indicators: true is not a mapping; it should be false, or hold instances, values, key, columns',
+    'indicators: true is not a mapping; it should be false, or hold instances, values, key, writers, columns',
   ],
   ['candles: { layout: list }', 'candles.layout: "list" is no layout; it should be timeseries or sortedset'],
   ['candles: { keys: [a] }', 'candles.keys: a list is not a mapping; it should hold close, open, high, low, volume'],

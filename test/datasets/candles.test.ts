@@ -77,7 +77,7 @@ describeLayouts('candles', (layout) => {
     ])
     await removeCandles(layout, sides, 'A', [2], true)
     const { findings } = await look(candles, sides, ['A'])
-    expect(await candles.write(sides.wire, findings, false)).toMatchObject({ samples: perSymbol })
+    expect(await candles.write(sides.wire, findings, () => false)).toMatchObject({ samples: perSymbol })
     expect(await closes(layout, sides, 'A')).toEqual([150, 151.5, 153, 154.5])
   })
 
@@ -127,7 +127,7 @@ describeLayouts('candles', (layout) => {
     const { findings } = await look(candles, sides, ['A'])
     await sides.redis('DEL', 'ohlcv:A:m1')
     await fill(candles, sides, ['A'])
-    await candles.write(sides.wire, findings, true)
+    await candles.write(sides.wire, findings, () => true)
     expect(await sides.redis('KEYS', 'rekindle:*')).toEqual([])
     expect(await lacking(candles, sides, ['A'])).toEqual([])
   })

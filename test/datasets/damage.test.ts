@@ -11,6 +11,7 @@ import {
   look,
   minute,
   minutes,
+  postgresFirst,
   useSides,
 } from './sides.js'
 
@@ -83,7 +84,11 @@ describe('whatever was done to Redis', () => {
     }
     const { signal } = new AbortController()
     const mend = () =>
-      heal(dataset, { db: sides.db, redis: sides.wire, signal }, { symbols: SYMBOLS, parts: undefined, thorough: true })
+      heal(
+        dataset,
+        { db: sides.db, redis: sides.wire, live: postgresFirst(dataset), signal },
+        { symbols: SYMBOLS, parts: undefined, thorough: true },
+      )
     for (let seed = 1; seed <= 40; seed++) {
       await sides.redis('FLUSHALL')
       await sides.redis('SET', 'stranger', 'untouched')

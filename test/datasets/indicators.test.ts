@@ -86,7 +86,7 @@ describe('indicators', () => {
     ])
     await redis('HSET', KEY, 'a', 7)
     const { findings } = await look(indicators, sides, ['A'])
-    expect(await indicators.write(sides.wire, findings, false)).toMatchObject({ fields: 1, superseded: 0 })
+    expect(await indicators.write(sides.wire, findings, () => false)).toMatchObject({ fields: 1, superseded: 0 })
     expect(await hash()).toEqual({ a: '7', b: '2' })
   })
 
@@ -166,7 +166,11 @@ describe('indicators', () => {
       await redis('HSET', KEY, 'a', 10, 'b', 20)
       const { findings } = await look(indicators, sides, ['A'])
       await redis('HSET', KEY, 'b', 99, 'c', 99)
-      expect(await indicators.write(sides.wire, findings, true)).toMatchObject({ keys: 1, fields: 2, superseded: 2 })
+      expect(await indicators.write(sides.wire, findings, () => true)).toMatchObject({
+        keys: 1,
+        fields: 2,
+        superseded: 2,
+      })
       expect(await hash()).toEqual({ a: '1', b: '99', c: '99', d: '4' })
     })
 
@@ -174,7 +178,7 @@ describe('indicators', () => {
       await insert([['a', '1']])
       const { findings } = await look(indicators, sides, ['A'])
       await redis('HSET', KEY, 'a', '')
-      expect(await indicators.write(sides.wire, findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await indicators.write(sides.wire, findings, () => true)).toMatchObject({ fields: 0, superseded: 1 })
     })
 
     it('replaces what was removed meanwhile at the next look', async () => {
@@ -182,7 +186,7 @@ describe('indicators', () => {
       await redis('HSET', KEY, 'a', 9)
       const { findings } = await look(indicators, sides, ['A'])
       await redis('DEL', KEY)
-      await indicators.write(sides.wire, findings, true)
+      await indicators.write(sides.wire, findings, () => true)
       await fill(indicators, sides, ['A'])
       expect(await hash()).toEqual({ a: '1' })
     })
@@ -191,7 +195,7 @@ describe('indicators', () => {
       await insert([['a', '1']])
       const { findings } = await look(indicators, sides, ['A'])
       await redis('EVAL', "return redis.call('HSET', KEYS[1], '\\255\\0', '\\254', 'price', '5')", 1, KEY)
-      await indicators.write(sides.wire, findings, true)
+      await indicators.write(sides.wire, findings, () => true)
       expect(await redis('HLEN', KEY)).toBe(3)
       expect(await redis('EVAL', "return redis.call('HGET', KEYS[1], '\\255\\0') == '\\254' and 1 or 0", 1, KEY)).toBe(
         1,

@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest'
 import { heal } from '../../src/heal/heal.js'
-import { candlesOf, fill, insertCandles, lacking, look, minute, minutes, useSides } from './sides.js'
+import { candlesOf, fill, insertCandles, lacking, look, minute, minutes, postgresFirst, useSides } from './sides.js'
 
 const CLOSE = 'ohlcv:A:m1'
 
@@ -24,7 +24,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
   const healed = () => {
     const { signal } = new AbortController()
     const scope = { symbols: ['A'], parts: undefined, thorough: true, gone: new Set<string>() }
-    return heal(candles, { db: sides.db, redis: sides.wire, signal }, scope)
+    return heal(candles, { db: sides.db, redis: sides.wire, live: postgresFirst(candles), signal }, scope)
   }
 
   describe('beside a live worker', () => {
@@ -32,7 +32,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       await write(3)
       const { findings } = await look(candles, sides, ['A'])
       await redis('TS.ADD', CLOSE, minute(2), 777)
-      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ superseded: 1 })
+      expect(await candles.write(sides.wire, findings, () => true)).toMatchObject({ superseded: 1 })
       expect((await values()).at(-1)).toBe(777)
     })
 
@@ -40,7 +40,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       await write(3)
       const { findings } = await look(candles, sides, ['A'])
       await redis('TS.CREATE', CLOSE, 'DUPLICATE_POLICY', 'BLOCK', 'LABELS', 'owner', 'worker')
-      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ samples: 15, superseded: 0 })
+      expect(await candles.write(sides.wire, findings, () => true)).toMatchObject({ samples: 15, superseded: 0 })
       expect(await labels()).toEqual({ owner: 'worker', symbol: 'A', timeframe: 'm1', column: 'close' })
       expect((await info())['duplicatePolicy']).toBe('last')
     })
@@ -51,7 +51,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       await redis('TS.DEL', CLOSE, minute(1), minute(2))
       const { findings } = await look(candles, sides, ['A'])
       await redis('TS.ADD', CLOSE, minute(2), 777)
-      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ samples: 1, superseded: 1 })
+      expect(await candles.write(sides.wire, findings, () => true)).toMatchObject({ samples: 1, superseded: 1 })
       expect(await values()).toEqual([150, 151.5, 777])
     })
 
@@ -61,7 +61,11 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       for (const nth of [0, 1, 3]) await update(nth, '5')
       const { findings } = await look(candles, sides, ['A'])
       await redis('TS.ADD', CLOSE, minute(1), 777)
-      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ keys: 1, samples: 2, superseded: 1 })
+      expect(await candles.write(sides.wire, findings, () => true)).toMatchObject({
+        keys: 1,
+        samples: 2,
+        superseded: 1,
+      })
       expect(await values()).toEqual([5, 777, 153, 5])
     })
 
@@ -88,7 +92,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       await redis('DEL', CLOSE)
       const { findings } = await look(candles, sides, ['A'])
       await redis('TS.CREATE', CLOSE, 'LABELS', 'owner', 'worker')
-      await candles.write(sides.wire, findings, true)
+      await candles.write(sides.wire, findings, () => true)
       expect(await values()).toEqual([150, 151.5, 153])
       expect(await labels()).toEqual({ owner: 'worker', symbol: 'A', timeframe: 'm1', column: 'close' })
     })
@@ -99,7 +103,7 @@ describe.skipIf(!inject('hasTimeSeries'))('series that others write and configur
       await redis('TS.DEL', CLOSE, minute(0), minute(1))
       const { findings } = await look(candles, sides, ['A'])
       await redis('DEL', CLOSE)
-      await expect(candles.write(sides.wire, findings, true)).rejects.toThrow('TSDB')
+      await expect(candles.write(sides.wire, findings, () => true)).rejects.toThrow('TSDB')
       await fill(candles, sides, ['A'])
       expect(await values()).toEqual([150, 151.5, 153])
     })

@@ -202,10 +202,10 @@ describe('rows', () => {
         expect(await lacking(dataset, sides, LANE)).toEqual(['k:1', 'k:2', 'k:3'].map((key) => ({ key, ...differs })))
         const { findings } = await look(dataset, sides, LANE)
         expect(findings[0]?.lack?.picture).toBe((await look(dataset, sides, LANE)).findings[0]?.lack?.picture)
-        expect(await dataset.write(sides.wire, findings, false)).toMatchObject({ fields: 0 })
+        expect(await dataset.write(sides.wire, findings, () => false)).toMatchObject({ fields: 0 })
         // A worker was there meanwhile.
         await redis('EXPIRE', 'k:3', 20)
-        expect(await dataset.write(sides.wire, findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+        expect(await dataset.write(sides.wire, findings, () => true)).toMatchObject({ fields: 0, superseded: 1 })
         expect(await lacking(dataset, sides, LANE)).toMatchObject([{ key: 'k:3' }])
         expect(Number(await redis('TTL', 'k:1'))).toBeGreaterThan(90)
         expect(await redis('TTL', 'k:2')).toBe(-1)

@@ -92,7 +92,7 @@ describe('rows', () => {
     await database.query("INSERT INTO plans SELECT n, 'free', n, 'A' FROM generate_series(1, 20000) AS n")
     await database.query('CREATE UNIQUE INDEX ON plans (id)')
     await database.query('ANALYZE plans')
-    const sql = rowsSql({ ...HASH, type: 'hash' }, true)
+    const sql = rowsSql({ ...HASH, type: 'hash', writers: 'auto' }, true)
     const plan = await sides.db.query<Record<string, string>>(`EXPLAIN ${sql}`, [['[2]', '[19999]']])
     expect(JSON.stringify(plan)).toMatch(/Index Scan using plans_id_idx/)
     const parts = new Set(['[2]', '[19999]', '["2"]', '[null]'])
@@ -181,9 +181,9 @@ describe('rows', () => {
       await fill(dataset, sides, LANE)
       await redis('HSET', 'sub:1', 'plan', 'stale')
       const { findings } = await look(dataset, sides, LANE)
-      expect(await dataset.write(sides.wire, findings, false)).toMatchObject({ fields: 0, superseded: 0 })
+      expect(await dataset.write(sides.wire, findings, () => false)).toMatchObject({ fields: 0, superseded: 0 })
       await redis('HSET', 'sub:1', 'plan', 'newest')
-      expect(await dataset.write(sides.wire, findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await dataset.write(sides.wire, findings, () => true)).toMatchObject({ fields: 0, superseded: 1 })
       expect(await redis('HGET', 'sub:1', 'plan')).toBe('newest')
     })
 
@@ -193,7 +193,7 @@ describe('rows', () => {
       await redis('HSET', 'sub:1', 'p', 'stale', 'n', '1.50')
       const { findings } = await look(dataset, sides, LANE)
       await redis('HDEL', 'sub:1', 'n')
-      expect(await dataset.write(sides.wire, findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await dataset.write(sides.wire, findings, () => true)).toMatchObject({ fields: 0, superseded: 1 })
       expect(await hash('sub:1')).toEqual({ p: 'stale' })
       // What is missing comes first, so that the rest may go.
       expect(await fill(dataset, sides, LANE)).toMatchObject({ fields: 2, superseded: 0 })
@@ -213,7 +213,7 @@ describe('rows', () => {
       await redis('HSET', 'sub:1', 'plan', 'old', 'id', '7')
       const { findings } = await look(dataset, sides, LANE)
       await redis('HSET', 'sub:1', 'plan', 'newest', 'symbol', 'Z')
-      expect(await dataset.write(sides.wire, findings, true)).toMatchObject({ fields: 2, superseded: 2 })
+      expect(await dataset.write(sides.wire, findings, () => true)).toMatchObject({ fields: 2, superseded: 2 })
       expect(await hash('sub:1')).toEqual({ id: '1', plan: 'newest', left_over: '1.50', symbol: 'Z' })
     })
 
@@ -224,11 +224,17 @@ describe('rows', () => {
       const dataset = rowsOf(config)
       const missing = await look(dataset, sides, LANE)
       await redis('SET', key, 'newest')
-      expect(await dataset.write(sides.wire, missing.findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await dataset.write(sides.wire, missing.findings, () => true)).toMatchObject({ fields: 0, superseded: 1 })
       const differing = await look(dataset, sides, LANE)
-      expect(await dataset.write(sides.wire, differing.findings, false)).toMatchObject({ fields: 0, superseded: 0 })
+      expect(await dataset.write(sides.wire, differing.findings, () => false)).toMatchObject({
+        fields: 0,
+        superseded: 0,
+      })
       await redis('SET', key, 'newer still')
-      expect(await dataset.write(sides.wire, differing.findings, true)).toMatchObject({ fields: 0, superseded: 1 })
+      expect(await dataset.write(sides.wire, differing.findings, () => true)).toMatchObject({
+        fields: 0,
+        superseded: 1,
+      })
       expect(await redis('GET', key)).toBe('newer still')
     })
 

@@ -3,6 +3,8 @@ import { createSchema } from '../../lab/schema.js'
 import { type CandlesConfig, configSchema, type IndicatorsConfig } from '../../src/config/schema.js'
 import type { Dataset, Finding, Wanted } from '../../src/datasets/dataset.js'
 import { datasetsOf } from '../../src/datasets/index.js'
+import { liveValuesOf } from '../../src/datasets/live.js'
+import type { LiveWriters } from '../../src/heal/heal.js'
 import type { Lack, Tally } from '../../src/model.js'
 import type { Database } from '../../src/postgres/database.js'
 import { type OpenDatabase, openDatabase } from '../../src/postgres/database.js'
@@ -81,7 +83,13 @@ export async function fill(
   thorough = true,
 ): Promise<Tally> {
   const { findings } = await look(dataset, sides, symbols, thorough)
-  return dataset.write(sides.wire, findings, true)
+  return dataset.write(sides.wire, findings, () => true)
+}
+
+/** Nobody writes to Redis but us: what differs is replaced at once. */
+export function postgresFirst(dataset: Dataset): LiveWriters {
+  const values = liveValuesOf([{ ...dataset, writers: 'postgres' }], 5_000)
+  return { values, caughtUp: async () => undefined }
 }
 
 function lacksOf(findings: readonly Finding<Wanted>[]): Lack[] {

@@ -122,7 +122,7 @@ describe('candles as sorted sets', () => {
       await insertCandles(sides.database, 'A', minutes(3))
       const { findings } = await look(candles, sides, ['A'])
       await hold(2, member(2, { c: 7 }))
-      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ samples: 2, superseded: 1 })
+      expect(await candles.write(sides.wire, findings, () => true)).toMatchObject({ samples: 2, superseded: 1 })
       expect(await members()).toEqual([member(0), member(1), member(2, { c: 7 })])
     })
 
@@ -134,7 +134,11 @@ describe('candles as sorted sets', () => {
       await hold(1, member(1, { c: 8 }))
       await hold(2, member(2, { c: 9 }))
       await redis('ZREM', KEY, member(3, { c: 7 }))
-      expect(await candles.write(sides.wire, findings, true)).toMatchObject({ keys: 1, samples: 1, superseded: 3 })
+      expect(await candles.write(sides.wire, findings, () => true)).toMatchObject({
+        keys: 1,
+        samples: 1,
+        superseded: 3,
+      })
       const left = [member(0), member(1, { c: 8 }), member(2, { c: 7 }), member(2, { c: 9 })]
       expect(await members()).toEqual(left)
     })

@@ -91,6 +91,8 @@ export function testConfig(
     postgres: { url: databaseUrl },
     candles: { layout, last: LAST },
     watch: { poll, scrub },
+    // Long enough for a test's own writes to both sides, and short enough to wait for.
+    sync: { settle: '400ms' },
     ...more,
   })
 }
