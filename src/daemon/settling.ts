@@ -77,7 +77,7 @@ export function settling(life: Life, unsettled: Unsettled, context: LifeContext)
 function settledLacks({ lacks }: Survey, { live }: LifeContext): Lack[] {
   return lacks.flatMap((lack): Lack[] => {
     const differing = live.settledIn(lack.key)
-    return differing === 0 ? [] : [{ ...lack, kind: 'differs', missing: 0, differing }]
+    return differing === 0 ? [] : [{ ...lack, differing }]
   })
 }
 

@@ -47,7 +47,8 @@ export function watchWrites({ ears }: Pick<Life, 'ears'>): Observable<readonly s
 
 /** Resolves when all that Redis has announced until now is in. */
 export async function caughtUp({ ears }: Pick<Life, 'ears'>): Promise<void> {
-  await ears.ping()
+  // Confirmed again, in order with what is announced; PING would be one more right to ask for.
+  await ears.subscribe(CHANNEL)
 }
 
 /** Redis refuses prefixes of which one begins with another: the shorter ones cover the rest. */

@@ -21,9 +21,10 @@ export async function scrub(
   await delay(SETTLE, undefined, { signal: context.sides.signal })
   const again = new Set(first.lacks.filter((lack) => isGone(lack) || hasHoles(lack)).map(({ symbol }) => symbol))
   const second = await compareSymbols([...again], context, isAsked, true)
-  const settled = second.lacks.filter(
-    (lack) => isGone(lack) || (hasHoles(lack) && doubtful.get(lack.key) === lack.missing),
-  )
+  const settled = second.lacks.flatMap((lack): Lack[] => {
+    if (isGone(lack)) return [lack]
+    return hasHoles(lack) && doubtful.get(lack.key) === lack.missing ? [{ ...lack, differing: 0 }] : []
+  })
   return { ...first, lacks: settled, unseen: [...first.unseen, ...second.unseen] }
 }
 
