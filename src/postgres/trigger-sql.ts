@@ -37,11 +37,14 @@ export const EVENTS = {
  * goes through: if the keys cannot be told, everything is announced. Only where the notification queue is nearly full (8 GB by
  * default, held up by a listener that does not read) nothing is, since a full one would fail the write at its commit.
  *
- * Names are looked up as in the session that installs it, spelled out by the caller, and built-in functions by their full name.
+ * Names are looked up as in the session that installs it, spelled out by the caller, and built-in functions by their full name. The
+ * settings that change a text are pinned: a writer's own must not change which key is announced.
  */
 export function functionSql(name: string, announced: Announced): string {
   return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS ${dollarQuote(`
+LANGUAGE plpgsql
+SET search_path FROM CURRENT${PINNED}
+AS ${dollarQuote(`
 #variable_conflict use_column
 DECLARE
   head text := '{"v":1,"dataset":' || pg_catalog.to_json(TG_ARGV[1])::text || ',"keys":';
@@ -69,6 +72,20 @@ ${indent(6, announced.kind === 'symbols' ? ANY_ROW : `${gatherKeys(announced)}\n
 END
 `)}`
 }
+
+/**
+ * As our own sessions have them. A policy that hides instances from the writer raises an error, and so announces the symbol with all
+ * its timeframes, rather than nothing.
+ */
+const PINNED = `
+SET "TimeZone" = 'UTC'
+SET "DateStyle" = 'ISO, MDY'
+SET "IntervalStyle" = 'postgres'
+SET bytea_output = 'hex'
+SET extra_float_digits = 1
+SET lc_numeric = 'C'
+SET lc_monetary = 'C'
+SET row_security = off`
 
 const ANY_ROW = `IF EXISTS (SELECT FROM rekindle_rows) THEN
   payloads := everything;

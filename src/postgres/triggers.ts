@@ -134,11 +134,13 @@ export function installSql(config: Config, options: { candles?: boolean } = {}):
   return blocks.map((lines) => lines.join('\n')).join('\n\n')
 }
 
+/** Without pg_catalog, which then comes first: where a path names it last, operators may mean something else. */
 const SPELL_OUT_PATH = `DO ${dollarQuote(`
 BEGIN
   PERFORM pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
     (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(name), ', ')
-     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS name), 'pg_temp'), true);
+     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS name
+     WHERE name OPERATOR(pg_catalog.<>) 'pg_catalog'), 'pg_temp'), true);
 END
 `)}`
 
