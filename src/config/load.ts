@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseConfig } from './document.js'
 import { firstError } from './mistakes.js'
+import { readPostgresUrl } from './postgres-url.js'
 import { configError } from './problem.js'
 import { type Config, configSchema } from './schema.js'
 import { withEnvironment } from './variables.js'
@@ -28,7 +29,14 @@ export function loadConfig({ file, env, cwd = process.cwd() }: LoadOptions): Con
   const document = parseConfig(source, text)
   const { raw, setters } = withEnvironment(document.raw, env, cwd)
   const result = configSchema.safeParse(raw, { reportInput: true })
-  if (result.success) return result.data
+  const { PGSERVICE } = env
+  if (result.success) {
+    const isGiven = setters.has('postgres.url') || document.positionOf(['postgres', 'url']) < Infinity
+    // libpq would take the server from it, and nobody would notice that we do not.
+    if (PGSERVICE && !(isGiven && readPostgresUrl(result.data.postgres.url)?.host))
+      throw configError('PGSERVICE', 'is set, which is not supported yet; DATABASE_URL should name the server')
+    return result.data
+  }
   const origin = {
     sourceOf: (path: readonly string[]) => setters.get(path.join('.')) ?? source,
     positionOf: (path: readonly string[]) => (setters.has(path.join('.')) ? Infinity : document.positionOf(path)),

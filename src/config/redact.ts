@@ -1,5 +1,6 @@
 /** Passwords stay out of logs, errors and metrics: when in doubt these hide too much rather than too little. */
 
+import { readPostgresUrl } from './postgres-url.js'
 import { splitUrl } from './url.js'
 
 /**
@@ -27,23 +28,17 @@ export function redactAddress(value: string): string {
     : '***'
 }
 
-/** `host:port/database` of a Redis or PostgreSQL URL, without user and password, for errors and logs. Never throws. */
-export function serverName(url: string): string {
+/**
+ * `host:port/database` of a Redis or PostgreSQL URL, without user and password, for errors and logs. Never throws. A URL without a
+ * host goes where libpq and node-postgres go: to PGHOST.
+ */
+export function serverName(url: string, env: NodeJS.ProcessEnv = process.env): string {
   const parts = splitUrl(url)
-  if (!parts) return 'a server without a valid URL'
-  const { scheme, params } = parts
-  if (scheme.startsWith('redis')) {
-    return `${parts.host}:${parts.port || '6379'}/${parts.path || (params.get('db') ?? '0')}`
+  const postgres = readPostgresUrl(url)
+  if (postgres) {
+    const { host = env['PGHOST'] || 'localhost', port = env['PGPORT'] || 5432, database = env['PGDATABASE'] } = postgres
+    return `${host.includes(':') ? `[${host}]` : host}:${port}${database ? `/${database}` : ''}`
   }
-  const host = params.get('host') || decode(parts.host) || 'localhost'
-  const database = decode(parts.path)
-  return `${host}:${params.get('port') || parts.port || '5432'}${database && `/${database}`}`
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  if (!parts?.scheme.startsWith('redis')) return 'a server without a valid URL'
+  return `${parts.host}:${parts.port || '6379'}/${parts.path || (parts.params.get('db') ?? '0')}`
 }

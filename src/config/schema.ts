@@ -19,10 +19,11 @@ import {
   url,
   writers,
 } from './kinds.js'
+import { postgresUrlProblem } from './postgres-url.js'
 import { type RowsConfig, rows } from './rows.js'
 import { type AlertsConfig, alerts, type HttpConfig, http } from './telling.js'
 import { tls, tlsProblem, withTls } from './tls.js'
-import { postgresUrlProblem, redisUrlProblem } from './url.js'
+import { redisUrlProblem } from './url.js'
 
 export type Column = 'open' | 'high' | 'low' | 'close' | 'volume'
 

@@ -8,6 +8,8 @@ export interface UrlParts {
   port: string
   /** Without the leading slash. */
   path: string
+  /** Without the question mark. */
+  query: string
   params: URLSearchParams
   /** Path, parameters and fragment as written. */
   rest: string
@@ -17,18 +19,16 @@ const SHAPE =
   /^(?<scheme>[a-z]+):\/\/(?:(?<user>[^/?#]*)@)?(?<host>\[[^\]/?#]*\]|[^:/?#]*)(?::(?<port>[^/?#]*))?(?<rest>(?:\/(?<path>[^?#]*))?(?:\?(?<query>[^#]*))?(?:#.*)?)$/i
 
 const REDIS = 'it should be redis://127.0.0.1:6379/0, say, or rediss:// for TLS'
-const POSTGRES = 'it should be postgres://user:password@127.0.0.1:5432/database, say'
 const ESCAPED = 'it should write / ? # @ and % in a name or password as %2F %3F %23 %40 and %25'
 /** ioredis lets any other parameter override our own options, such as those that keep commands out of a newer life. */
 const REDIS_PARAMS = ['db', 'family', 'username', 'password', 'tlsca', 'tlscert', 'tlskey']
-const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
 
 /** The parts of `scheme://user:password@host:port/path?params`, or undefined for a text of another shape. Decodes nothing but params. */
 export function splitUrl(url: string): UrlParts | undefined {
   const groups = SHAPE.exec(url)?.groups
   if (!groups) return undefined
   const { scheme = '', user = '', host = '', port = '', path = '', query = '', rest = '' } = groups
-  return { scheme: scheme.toLowerCase(), user, host, port, path, params: new URLSearchParams(query), rest }
+  return { scheme: scheme.toLowerCase(), user, host, port, path, query, params: new URLSearchParams(query), rest }
 }
 
 /** What is wrong with the URL of a Redis, as `<what is wrong>; <what it should be>`, or undefined. */
@@ -45,30 +45,24 @@ export function redisUrlProblem(url: string): string | undefined {
   return undefined
 }
 
-/** What is wrong with the URL of a PostgreSQL, as `<what is wrong>; <what it should be>`, or undefined. */
-export function postgresUrlProblem(url: string): string | undefined {
-  const parts = splitUrl(url)
-  if (!parts || !['postgres', 'postgresql'].includes(parts.scheme)) return `is not the URL of a PostgreSQL; ${POSTGRES}`
-  const problem = escapeProblem(parts) ?? portProblem(parts.params.get('port') ?? parts.port)
-  if (problem) return problem
-  // Without a host (a Unix socket, `?host=/run/postgresql`) a user makes it no URL by the standard, though pg takes it.
-  if (!URL.canParse(url) && !URL.canParse(url.replace('@/', '@localhost/'))) return `names no valid host; ${POSTGRES}`
-  const mode = parts.params.get('sslmode')
-  if (mode !== null && !SSL_MODES.includes(mode)) return `has an unknown sslmode; it should be ${SSL_MODES.join(', ')}`
-  return undefined
-}
-
 /** An unescaped password moves the borders: of `redis://user:12/34@host` a driver would call the server `user`. */
-function escapeProblem({ user, path, rest }: UrlParts): string | undefined {
+export function escapeProblem({ user, host, path, rest }: UrlParts): string | undefined {
   const moved = /[@#]/.test(rest)
-  return moved || !decodes(user) || !decodes(path) ? `is not escaped rightly; ${ESCAPED}` : undefined
+  return moved || ![user, host, path, rest].every(decodes) ? `is not escaped rightly; ${ESCAPED}` : undefined
 }
 
+/** Drivers throw at what is no percent-encoded UTF-8, and name it. */
 function decodes(text: string): boolean {
-  return !/%(?![0-9a-f]{2})/i.test(text)
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
-function portProblem(port: string): string | undefined {
+/** What is wrong with a port, if it is not left out. */
+export function portProblem(port: string): string | undefined {
   const valid = port === '' || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
   return valid ? undefined : 'has a bad port; it should be a whole number from 1 to 65535'
 }

@@ -1,5 +1,7 @@
 import { access, constants } from 'node:fs/promises'
 import pg from 'pg'
+import { parseIntoClientConfig } from 'pg-connection-string'
+import { readPostgresUrl } from '../config/postgres-url.js'
 import { postgresTrouble } from './trouble.js'
 
 /** Reads from PostgreSQL; rejects with a Trouble. */
@@ -14,17 +16,25 @@ const STATEMENT_TIMEOUT = 60_000
 const QUERY_TIMEOUT = 65_000
 const POOL_SIZE = 5
 
-/** Connection settings shared by the pool and the listener. `sslmode` means what it means to libpq. */
+/**
+ * Connection settings shared by the pool and the listener. `sslmode` means what it means to libpq. Reads the files of TLS that the URL
+ * names, and throws where one cannot be read.
+ */
 export function clientConfig(url: string): pg.ClientConfig {
-  const parsed = new URL(url)
-  if (parsed.searchParams.has('sslmode')) parsed.searchParams.set('uselibpqcompat', 'true')
+  const address = readPostgresUrl(url)
+  if (!address) throw new Error('this is not the URL of a PostgreSQL')
+  const { params, ...where } = address
+  const search = new URLSearchParams(params)
+  if (search.has('sslmode')) search.set('uselibpqcompat', 'true')
   return {
-    connectionString: parsed.toString(),
     application_name: 'rekindle',
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     query_timeout: QUERY_TIMEOUT,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+    // Its parser knows what the parameters mean; but it does not read all addresses that libpq reads.
+    ...parseIntoClientConfig(`postgres:///?${search}`),
+    ...where,
   }
 }
 
@@ -37,8 +47,15 @@ export interface OpenDatabase extends Database {
  * `server` is `host:port/database`, for errors.
  */
 export function openDatabase(url: string, server: string): OpenDatabase {
+  /** Reads the files of TLS anew, so that renewed ones count. */
+  class Client extends pg.Client {
+    constructor(config: pg.ClientConfig = {}) {
+      super({ ...config, ...clientConfig(url) })
+    }
+  }
   const pool = new pg.Pool({
-    ...clientConfig(url),
+    Client,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
     max: POOL_SIZE,
     statement_timeout: STATEMENT_TIMEOUT,
     // JIT would spend longer compiling these queries than running them; a bitmap scan would read all of history to sort its end.
@@ -69,6 +86,6 @@ export function openDatabase(url: string, server: string): OpenDatabase {
 
 /** The files of TLS that a URL names; node-postgres reads them at each connection, so that renewed ones count. */
 function namedFiles(url: string): string[] {
-  const { searchParams } = new URL(url)
-  return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => searchParams.get(name) ?? [])
+  const params = readPostgresUrl(url)?.params ?? {}
+  return ['sslrootcert', 'sslcert', 'sslkey'].flatMap((name) => params[name] ?? [])
 }

@@ -164,6 +164,11 @@ describe('the environment', () => {
 
   test.each([
     [{ REDIS_URL: 'http://h' }, 'REDIS_URL: redis.url: "http://h" is not the URL of a Redis; it should be redis://'],
+    [{ PGSERVICE: 'acme' }, 'PGSERVICE: is set, which is not supported yet; DATABASE_URL should name the server'],
+    [
+      { PGSERVICE: 'acme', DATABASE_URL: 'postgres://u@/d' },
+      'PGSERVICE: is set, which is not supported yet; DATABASE_URL',
+    ],
     [{ DATABASE_URL: 'u:hunter2@h' }, 'DATABASE_URL: postgres.url: "***" is not the URL of a PostgreSQL; it should be'],
     [
       { LOG_LEVEL: 'INFO' },
