@@ -11,7 +11,12 @@ may be absent is then left out. Names in \`_ms\` are milliseconds, names in \`by
 
 /** The page about the log's events; throws where a field has no meaning written down. */
 export function eventsPage(root: string): string {
-  const declared = new Map(readDeclarations(root, ['src/model.ts', ...SOURCES]).map((each) => [each.name, each]))
+  const declared = new Map(
+    readDeclarations(root, ['src/model.ts', 'src/decide/change-sources.ts', ...SOURCES]).map((each) => [
+      each.name,
+      each,
+    ]),
+  )
   const events = membersOf('LogEvent', declared)
   const known = new Map<string, string>()
   const sections = events.map((event) => {

@@ -42,6 +42,8 @@ export interface Config {
   keys: KeyClass[]
   watch: { poll: number; scrub: number }
   sync: {
+    /** What tells of changes in PostgreSQL. */
+    source: 'auto' | 'triggers' | 'wal' | 'poll'
     channel: string
     /** For how long both sides must stand still before a live worker's value is replaced. */
     settle: number
@@ -149,7 +151,11 @@ export const configSchema: z.ZodType<Config> = section({
   rows: rows.default({}),
   keys: keys.default([]),
   watch: section({ poll: duration(50).prefault('1s'), scrub: duration(1).prefault('5m') }),
-  sync: section({ channel: name.default('rekindle'), settle: duration(1).prefault('5s') }),
+  sync: section({
+    source: oneOf('source of changes', ['auto', 'triggers', 'wal', 'poll']).default('auto'),
+    channel: name.default('rekindle'),
+    settle: duration(1).prefault('5s'),
+  }),
   backup,
   recover,
   http,

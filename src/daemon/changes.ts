@@ -1,205 +1,144 @@
 import {
-  BehaviorSubject,
   defer,
   distinctUntilChanged,
   EMPTY,
   exhaustMap,
   filter,
-  from,
+  finalize,
   map,
   merge,
   mergeMap,
+  NEVER,
   type Observable,
   of,
-  repeat,
   retry,
+  Subject,
+  startWith,
   switchMap,
+  tap,
   timer,
 } from 'rxjs'
 import { needsSymbols } from '../config/needs-symbols.js'
-import type { Config } from '../config/schema.js'
 import type { Dataset } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
-import { type Heard, listen } from '../detect/changes.js'
 import { Updates } from '../detect/updates.js'
-import { Trouble } from '../errors.js'
 import type { Database } from '../postgres/database.js'
-import { installedTriggers } from '../postgres/trigger-catalog.js'
 import { postgresTrouble } from '../postgres/trouble.js'
-import type { Conditions } from '../report/conditions.js'
 import { EachMinute } from '../report/each-minute.js'
 import type { Emit } from '../report/events.js'
+import { type ChoiceContext, type HeardSource, SourceChoice } from './change-source.js'
+import { Coverage } from './coverage.js'
+import { Polls, SYMBOLS_POLL } from './polls.js'
 
 export type DatedChange = Change & { readonly at: number }
 
-export interface ChangesContext {
-  readonly config: Config
+export interface ChangesContext extends ChoiceContext {
   readonly datasets: readonly Dataset[]
-  /** `host:port/database`. */
-  readonly server: string
   readonly db: Database
-  readonly conditions: Conditions
+  /** The enabled symbols. */
+  readonly readSymbols: () => Promise<readonly string[]>
   readonly emit: Emit
 }
 
 /** Back-off between attempts to listen, in ms. */
 const RETRY_FIRST = 100
 const RETRY_LAST = 5_000
-/** How often it is asked which triggers are installed, in ms. */
+/** How often the catalog is read again, in ms. */
 const RECHECK = 10_000
-/** All polling together may keep PostgreSQL busy for one part in this many of the time. */
-const POLL_SHARE = 20
 
-/** The datasets, and `symbols`, whose changes notifications tell us of; the rest is polled. */
-type Covered = ReadonlySet<string>
+/** What a session tells; `begun` comes when what is not heard from now on is to be polled. */
+type Told = { readonly kind: 'begun'; readonly by: HeardSource['kind'] | undefined } | DatedChange
 
 /**
- * Emits what changed in PostgreSQL: from the triggers' notifications where they are installed and arrive, else by polling. After
- * every break of the listener it emits what was updated meanwhile. Never ends; `symbols` means: read the list again.
+ * Emits what changed in PostgreSQL: from the triggers' notifications or the WAL where they tell of it, else by polling. After every
+ * break of what is listened to it emits what was updated meanwhile. Never ends; `symbols` means: read the list again.
  */
 export function watchChanges(context: ChangesContext): Observable<DatedChange> {
-  const { config, datasets, db, emit } = context
-  const covered = new BehaviorSubject<Covered | undefined>(undefined)
-  const updates = datasets.flatMap(({ name, polling }) => (polling ? [new Updates(db, name, polling)] : []))
+  return defer(() => {
+    const { config, datasets, db, conditions, emit, readSymbols } = context
+    const updates = datasets.flatMap(({ name, polling }) =>
+      polling ? [new Updates(db, name, polling, readSymbols)] : [],
+    )
+    const polls = new Polls({ config, updates, conditions, onPace: () => coverage.tell() })
+    const coverage: Coverage = new Coverage({ config, db, conditions, emit, polls, updates })
+    const choice = new SourceChoice(context)
+    const reopen = new Subject<void>()
+
+    const heard = reopen.pipe(
+      startWith(undefined),
+      switchMap(() => hear(context, choice, coverage)),
+      mergeMap((told) => {
+        if (!('kind' in told)) return of(told)
+        return defer(() => coverage.begin(told.by)).pipe(mergeMap((changes) => changes))
+      }),
+    )
+    const polled = coverage.heard.pipe(
+      filter((datasets) => datasets !== undefined),
+      distinctUntilChanged((a, b) => a.size === b.size && [...a].every((dataset) => b.has(dataset))),
+      switchMap((covered) => {
+        const { poll, scrub } = config.watch
+        const isQuiet = covered.has('symbols') || !needsSymbols(config)
+        const symbols = timer(0, isQuiet ? scrub : Math.max(poll, SYMBOLS_POLL)).pipe(
+          map((): DatedChange => ({ dataset: 'symbols', keys: 'all', at: Date.now() })),
+        )
+        return merge(...polls.loops(updates.filter(({ dataset }) => !covered.has(dataset))), symbols)
+      }),
+    )
+    // What is installed, attached, renamed or disabled under a running daemon is noticed by asking.
+    const rechecked = timer(RECHECK, RECHECK).pipe(
+      filter(() => coverage.isListening || config.sync.source === 'poll'),
+      exhaustMap(async () => {
+        const changes = await coverage.recheck()
+        const next = await choice.choose(coverage.catalog).catch(() => undefined)
+        if (next && coverage.isListening && next.kind !== coverage.by) reopen.next()
+        return changes
+      }),
+      mergeMap((changes) => changes),
+    )
+    return merge(polls.changes, heard, polled, rechecked).pipe(finalize(() => coverage.close()))
+  })
+}
+
+/** Listens for ever, to what is there; says so when it was deaf. */
+function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage): Observable<Told> {
+  const { server, emit } = context
+  let deaf = coverage.isListening ? { since: Date.now(), reason: 'changes are listened to in another way' } : undefined
+  if (deaf) coverage.deafen(deaf.reason)
+  let source: HeardSource | undefined
   const foreign = new EachMinute<string>((examples, count) => {
     emit({ event: 'foreign_notifications', count, example: examples[0] ?? '' })
   }, 1)
-  let listening = false
-  const onDeaf = (): void => {
-    listening = false
-    // What was announced until now has changed since it was last polled.
-    for (const each of updates) if (!each.isOnward && covered.value?.has(each.dataset)) each.forget()
-    covered.next(new Set())
-  }
-
-  const heard = hear(context, onDeaf).pipe(
-    mergeMap((message): Observable<DatedChange> => {
-      if (message.kind === 'change') return of({ ...message.change, at: message.at })
-      if (message.kind === 'listening') {
-        listening = true
-        return from(catchUp(context, updates, covered)).pipe(mergeMap((changes) => changes))
-      }
-      foreign.add(message.payload)
-      return EMPTY
-    }),
-  )
-  const polled = covered.pipe(
-    filter((state) => state !== undefined),
-    distinctUntilChanged((a, b) => a.size === b.size && [...a].every((dataset) => b.has(dataset))),
-    switchMap((announced) => {
-      const { poll, scrub } = config.watch
-      const rest = updates.filter(({ dataset }) => !announced.has(dataset))
-      const isQuiet = announced.has('symbols') || !needsSymbols(config)
-      return merge(
-        ...rest.map((each) => pollUpdates(each, poll, POLL_SHARE * rest.length)),
-        timer(0, isQuiet ? scrub : Math.max(poll, 1000)).pipe(
-          map(() => ({ dataset: 'symbols', keys: 'all', at: Date.now() }) as const),
-        ),
+  return defer(async () => {
+    source = await choice.choose(await coverage.look())
+    return source
+  }).pipe(
+    mergeMap((opened): Observable<Told> => {
+      if (!opened) return merge(of({ kind: 'begun', by: undefined } as const), NEVER)
+      return opened.open().pipe(
+        mergeMap((message): Observable<Told> => {
+          if (message.kind === 'change') return of({ ...message.change, at: message.at })
+          if (message.kind === 'listening') return of({ kind: 'begun', by: opened.kind })
+          foreign.add(message.payload)
+          return EMPTY
+        }),
       )
     }),
-  )
-  // Triggers that are installed under a running daemon, or dropped, are noticed by asking.
-  const rechecked = timer(RECHECK, RECHECK).pipe(
-    filter(() => listening && covered.value !== undefined),
-    exhaustMap(() => isOtherwiseCovered(context, covered.value)),
-    filter((isOther) => isOther && listening),
-    mergeMap(() => catchUp(context, updates, covered)),
-    mergeMap((changes) => changes),
-  )
-  return merge(heard, polled, rechecked)
-}
-
-/** True if the triggers that are installed are others than those that were found; false where that cannot be told. */
-async function isOtherwiseCovered({ config, db }: ChangesContext, covered: Covered = new Set()): Promise<boolean> {
-  try {
-    const { announced } = await installedTriggers(config, (sql, values) => db.query(sql, values))
-    const found = new Set(announced)
-    return found.size !== covered.size || [...found].some((dataset) => !covered.has(dataset))
-  } catch {
-    return false
-  }
-}
-
-/** Listens for ever; says so when it was deaf. */
-function hear({ config, server, conditions, emit }: ChangesContext, onDeaf: () => void): Observable<Heard> {
-  let deaf: { since: number; reason: string } | undefined
-  let heardBefore = false
-  return listen({ url: config.postgres.url, server, channel: config.sync.channel }).pipe(
-    mergeMap((message) => {
-      if (message.kind === 'listening') {
-        conditions.worked('listener')
-        if (deaf && heardBefore) emit({ event: 'gap', reason: deaf.reason, deaf_for_ms: Date.now() - deaf.since })
-        deaf = undefined
-        heardBefore = true
-      }
-      return of(message)
+    tap((told) => {
+      if (!('kind' in told)) return
+      if (told.by) choice.worked(told.by)
+      if (deaf && coverage.hasListened)
+        emit({ event: 'gap', reason: deaf.reason, deaf_for_ms: Date.now() - deaf.since })
+      deaf = undefined
     }),
     retry({
       resetOnSuccess: true,
       delay: (error: unknown, attempt) => {
         const trouble = postgresTrouble(error, server)
         deaf ??= { since: Date.now(), reason: trouble.message }
-        conditions.failed('listener', trouble)
-        onDeaf()
+        choice.failed(source?.kind ?? 'triggers', trouble)
+        coverage.deafen(trouble.message)
         return timer(Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(attempt - 1, 10)))
       },
     }),
-  )
-}
-
-/** After LISTEN is committed: learns what the triggers cover, and returns what may have changed unheard. */
-async function catchUp(
-  { config, db, conditions }: ChangesContext,
-  updates: readonly Updates[],
-  covered: BehaviorSubject<Covered | undefined>,
-): Promise<DatedChange[]> {
-  const at = Date.now()
-  // The first list of symbols, and with it the first survey, comes when this is known: what was updated before, the survey reads.
-  const isFirst = covered.value === undefined
-  try {
-    const installed = await installedTriggers(config, (sql, values) => db.query(sql, values))
-    if (installed.missing.length === 0) conditions.worked('triggers')
-    else conditions.failed('triggers', withoutTriggers(config.watch.poll))
-    const announced = new Set(installed.announced)
-    const changes: DatedChange[] = []
-    for (const each of updates) {
-      if (!each.isOnward && (announced.has(each.dataset) || !isFirst)) continue
-      // One that cannot be asked is polled until it can.
-      const change = await each.next().catch(() => void announced.delete(each.dataset))
-      if (change) changes.push({ ...change, at })
-    }
-    covered.next(announced)
-    if (isFirst) return []
-    const told = new Set(['symbols', ...updates.flatMap(({ dataset, isOnward }) => (isOnward ? [dataset] : []))])
-    const rest = [...announced].filter((dataset) => !told.has(dataset))
-    return [...changes, ...rest.map((dataset) => ({ dataset, keys: 'all', at }) as const)]
-  } catch {
-    // The database's own condition tells of it; until the triggers are seen to be there, polling does their work.
-    covered.next(new Set())
-    return []
-  }
-}
-
-function withoutTriggers(poll: number): Trouble {
-  return new Trouble(
-    'postgres_schema',
-    `the NOTIFY triggers are not installed: changes are found by polling every ${poll} ms or more instead of within 10 ms`,
-    'run: rekindle triggers --apply',
-    false,
-  )
-}
-
-/** Asks every `period` ms, but for at most one part in `share` of the time. */
-function pollUpdates(updates: Updates, period: number, share: number): Observable<DatedChange> {
-  let took = 0
-  return defer(async () => {
-    const at = Date.now()
-    // A failure is told by the database's condition; the next poll asks from the same time on.
-    const change = await updates.next().catch(() => undefined)
-    took = Date.now() - at
-    return change && { ...change, at }
-  }).pipe(
-    filter((change) => change !== undefined),
-    repeat({ delay: () => timer(Math.max(period, share * took)) }),
   )
 }

@@ -89,7 +89,7 @@ export function guardRedis(
 
     // With keys only there is nothing to learn from PostgreSQL.
     const toldOf = hasDatasets(config)
-      ? watchChanges({ config, datasets, server: servers.postgres, db, conditions, emit })
+      ? watchChanges({ config, datasets, server: servers.postgres, db, conditions, readSymbols: readEnabled, emit })
       : of({ dataset: 'symbols', keys: 'all', at: Date.now() } as const)
     const changes = toldOf.pipe(share())
     const rosters = watchRosters(changes, config, db, conditions).pipe(shareReplay({ bufferSize: 1, refCount: true }))

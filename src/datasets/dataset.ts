@@ -53,7 +53,10 @@ export interface Fingerprint {
 
 /** How changes are found where no trigger announces them. */
 export interface Polling {
-  fingerprints(db: Database): Promise<readonly Fingerprint[]>
+  /** Of these symbols if it is `bySymbol`, else of whatever there is. */
+  fingerprints(db: Database, symbols: readonly string[]): Promise<readonly Fingerprint[]>
+  /** True if it must be told the enabled symbols. */
+  readonly bySymbol?: boolean
   /** True if a fingerprint never comes back to what it was, so that any two of them tell whether something changed in between. */
   readonly isOnward: boolean
 }

@@ -10,6 +10,8 @@ export class Updates {
     private readonly db: Database,
     readonly dataset: string,
     private readonly polling: Polling,
+    /** The enabled symbols. */
+    private readonly symbols: () => Promise<readonly string[]>,
   ) {}
 
   /** True if it finds whatever has changed, however long it was not asked. */
@@ -17,9 +19,14 @@ export class Updates {
     return this.polling.isOnward
   }
 
+  /** True if its first look may wait until it is needed: it is dear. */
+  get isLazy(): boolean {
+    return this.polling.bySymbol === true
+  }
+
   /** The symbols and parts whose rows changed, came or went; undefined if none did. */
   async next(): Promise<Change | undefined> {
-    const prints = await this.polling.fingerprints(this.db)
+    const prints = await this.polling.fingerprints(this.db, this.polling.bySymbol ? await this.symbols() : [])
     const before = this.seen
     this.seen = new Map(prints.map(({ symbol, part, fingerprint }) => [JSON.stringify([symbol, part]), fingerprint]))
     const gone = [...before.keys()].filter((key) => !this.seen.has(key))

@@ -1,109 +1,166 @@
 import type { Config } from '../config/schema.js'
+import {
+  type ChangeSource,
+  changeSources,
+  heardDatasets,
+  isMendable,
+  type Relation,
+  type Source,
+} from '../decide/change-sources.js'
 import { quoteTable, splitTable } from './identifiers.js'
-import { symbolsTable } from './symbols-table.js'
-import { functionName, rowsArgument, triggerNames, type Watched, watchedTables } from './triggers.js'
+import { type FoundRelation, findRelations, type Query, TREE } from './relations.js'
+import { functionName, leftToPolling, rowsArgument, triggerNames, type Watched, watchedTables } from './triggers.js'
 
-/** Runs one statement and gives its rows. */
-export type Query = <Row>(sql: string, values: readonly unknown[]) => Promise<Row[]>
+export type { Query } from './relations.js'
 
-/** What PostgreSQL knows of a table. */
-export interface FoundTable {
-  /** With its schema, as `quoteTable` takes it. */
-  readonly table: string
-  /** False for a view, a foreign table and the like, on which no such trigger can be. */
-  readonly triggerable: boolean
-  readonly columns: ReadonlySet<string>
-}
-
-/** A trigger of ours, on the table of this configured name. */
+/** A trigger of ours, on a relation that belongs to the table of this configured name. */
 export interface FoundTrigger {
   readonly table: string
+  /** The relation that it is on: with its schema, as SQL. */
+  readonly on: string
   readonly name: string
-  /** Its function as SQL, with its arguments: `public.f()`. */
-  readonly function: string
-  /** True if it is enabled and announces this dataset, by these columns if it is one of rows, on this channel. */
-  readonly current: boolean
+  /** True if it announces this dataset, by these columns if it is one of rows, on this channel. */
+  readonly fits: boolean
+  /** As of pg_trigger.tgenabled: `A` always, `O` but for sessions whose role is replica, `D` disabled, `R` for those sessions only. */
+  readonly enabled: string
+  /** Another text whenever it was disabled, enabled or made anew since. */
+  readonly version: string
+}
+
+/** What PostgreSQL's catalog tells of the tables of the configuration. */
+export interface Catalog {
+  readonly sources: readonly Source[]
+  /**
+   * By dataset: another text whenever its rows may have become others with no trigger to tell: a partition was attached or detached,
+   * a table was swapped by a rename or written anew, or a trigger was off for a while.
+   */
+  readonly versions: ReadonlyMap<string, string>
 }
 
 /** Whose changes arrive by NOTIFY; the rest must be polled. */
 export interface InstalledTriggers {
   /** Datasets, and `symbols` unless their query reads more than the one table. */
   readonly announced: ReadonlySet<string>
-  /** Those whose triggers `rekindle triggers --apply` would install, and that lack some. */
+  /** Those of which `rekindle triggers --apply` would have more announced. */
   readonly missing: readonly string[]
 }
 
-/** Tells of which datasets all triggers are there, enabled and as the configuration asks for. Rejects as `query` does. */
+/** Tells of which datasets every table, partition and child has all triggers, enabled and as the configuration asks for. Rejects as `query` does. */
 export async function installedTriggers(config: Config, query: Query): Promise<InstalledTriggers> {
-  const tables = watchedTables(config, { candles: true })
-  const current = (await findTriggers(tables, config.sync.channel, query)).filter((found) => found.current)
-  const announced = new Set(tables.map(({ dataset }) => dataset))
-  for (const watched of tables) if (!isComplete(watched, current)) announced.delete(watched.dataset)
-  if (symbolsTable(config.symbols.query)?.alone !== true) announced.delete('symbols')
-  const lacking = watchedTables(config).filter((watched) => !isComplete(watched, current))
-  const found =
-    lacking.length > 0 ? await findTables([...new Set(lacking.map(({ table }) => table))], query) : new Map()
-  const missing = lacking.filter(({ table }) => found.get(table)?.triggerable !== false)
-  return { announced, missing: [...new Set(missing.map(({ dataset }) => dataset))] }
+  const { sources } = await readCatalog(config, query)
+  const found = announcedBy(sources)
+  const missing = found.filter(isMendable).map(({ dataset }) => dataset)
+  return { announced: heardDatasets(found), missing: [...new Set(missing)] }
 }
 
-/** True if each of the table's triggers is among these. */
-export function isComplete(watched: Watched, found: readonly FoundTrigger[]): boolean {
-  return triggerNames(watched).every((name) => found.some((each) => each.table === watched.table && each.name === name))
+/** How the changes of these would be found by the triggers alone. */
+export function announcedBy(sources: readonly Source[]): ChangeSource[] {
+  return changeSources(sources, { heard: 'triggers', pollOf: () => 0, scrub: 0 })
 }
 
-/** The triggers of ours on these tables, current or not. */
+/** Reads it. Rejects as `query` does. */
+export async function readCatalog(config: Config, query: Query): Promise<Catalog> {
+  const tables = watchedTables(config)
+  const relations = await findRelations(
+    tables.map(({ table }) => table),
+    query,
+  )
+  // Read after the relations: of one that came in between the next look will tell.
+  const triggers = await findTriggers(tables, config.sync.channel, query)
+  const versions = new Map<string, string>()
+  const watched = tables.map((each): Source => {
+    const { dataset, key, table } = each
+    const its = relations.filter((relation) => relation.table === table)
+    const ours = triggers.filter((trigger) => trigger.table === table && triggerNames(each).includes(trigger.name))
+    const seen = [...its, ...ours].map(({ version }) => version).sort()
+    versions.set(dataset, [versions.get(dataset) ?? '', ...seen].join('\n'))
+    return {
+      dataset,
+      key,
+      table,
+      relations: its.map((relation) => describe(relation, each, ours)),
+      ...unheard(each, config),
+    }
+  })
+  return { sources: [...watched, ...unwatched(config, tables)], versions }
+}
+
+function describe(relation: FoundRelation, watched: Watched, found: readonly FoundTrigger[]): Relation {
+  const { name, role, kind, persistence, subscribed } = relation
+  const its = found.filter(({ on, fits }) => fits && on === name)
+  const states = new Set(triggerNames(watched).map((each) => its.find((trigger) => trigger.name === each)?.enabled))
+  const triggers = states.has(undefined)
+    ? 'missing'
+    : states.has('D') || states.has('R')
+      ? 'disabled'
+      : states.has('O')
+        ? 'origin'
+        : 'always'
+  return { name, role, kind, persistence, subscribed, triggers }
+}
+
+/** The symbols' table tells half of the story where their query reads others too. */
+function unheard({ dataset }: Watched, config: Config): Pick<Source, 'unheard'> {
+  const why = dataset === 'symbols' ? leftToPolling(config)['symbols.query'] : undefined
+  return why === undefined ? {} : { unheard: why.replace(/; .*/, '') }
+}
+
+/** What has no table that triggers could be on. */
+function unwatched(config: Config, tables: readonly Watched[]): Source[] {
+  return Object.entries(leftToPolling(config)).flatMap(([key, why]) => {
+    const dataset = key.replace(/\.query$/, '')
+    if (tables.some((watched) => watched.dataset === dataset)) return []
+    return { dataset, key, table: key, relations: [], unheard: why.replace(/; .*/, '') }
+  })
+}
+
+/** The triggers of ours on these tables, their parts and parents, current or not. */
 export function findTriggers(tables: readonly Watched[], channel: string, query: Query): Promise<FoundTrigger[]> {
+  const names = [...new Set(tables.map(({ table }) => table))]
   const asked = tables.flatMap((watched) => triggerNames(watched).map((name) => ({ watched, name })))
   return query<FoundTrigger>(
-    `SELECT asked.name AS table, t.tgname AS name, t.tgfoid::regprocedure::text AS function,
-       t.tgenabled IN ('O', 'A') AND t.tgargs =
-         convert_to($4, getdatabaseencoding()) || decode('00', 'hex') ||
-         convert_to(asked.dataset, getdatabaseencoding()) || decode('00', 'hex') ||
-         CASE WHEN asked.more IS NULL THEN '' ELSE convert_to(asked.more, getdatabaseencoding()) || decode('00', 'hex') END
-         AS current
-     FROM unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::text[])
-       AS asked(name, quoted, trigger, dataset, more)
-     JOIN pg_trigger AS t ON t.tgrelid = to_regclass(asked.quoted) AND t.tgname = asked.trigger`,
+    `${TREE}
+     SELECT tree.name AS table, format('%I.%I', n.nspname, c.relname) AS on, t.tgname AS name,
+       t.tgargs =
+         convert_to($3, getdatabaseencoding()) || decode('00', 'hex') ||
+         convert_to(ours.dataset, getdatabaseencoding()) || decode('00', 'hex') ||
+         CASE WHEN ours.more IS NULL THEN '' ELSE convert_to(ours.more, getdatabaseencoding()) || decode('00', 'hex') END
+         AS fits,
+       t.tgenabled::text AS enabled, concat_ws(' ', t.oid, t.xmin) AS version
+     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS ours(name, trigger, dataset, more)
+     JOIN tree ON tree.name = ours.name
+     JOIN pg_class AS c ON c.oid = tree.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     JOIN pg_trigger AS t ON t.tgrelid = tree.oid AND t.tgname = ours.trigger`,
     [
-      asked.map(({ watched }) => watched.table),
-      asked.map(({ watched }) => quoteTable(watched.table)),
-      asked.map(({ name }) => name),
+      names,
+      names.map(quoteTable),
       channel,
+      asked.map(({ watched }) => watched.table),
+      asked.map(({ name }) => name),
       asked.map(({ watched }) => watched.dataset),
       asked.map(({ watched }) => rowsArgument(watched) ?? null),
     ],
   )
 }
 
-/** Functions of ours that these tables would have, whether the tables exist or not, as SQL with their arguments. */
-export async function findFunctions(tables: readonly Watched[], query: Query): Promise<string[]> {
-  const rows = await query<{ name: string }>(
-    `SELECT p.oid::regprocedure::text AS name
+/**
+ * Functions of ours that these tables would have, whether the tables exist or not, and the triggers that call them, on whatever
+ * relation: also on one that was detached or renamed since. Both as SQL, a function with its arguments.
+ */
+export function findFunctions(
+  tables: readonly Watched[],
+  query: Query,
+): Promise<{ name: string; triggers: { name: string; on: string }[] }[]> {
+  return query(
+    `SELECT DISTINCT ON (p.oid) p.oid::regprocedure::text AS name, ARRAY(
+       SELECT json_build_object('name', quote_ident(t.tgname), 'on', format('%I.%I', n.nspname, c.relname))
+       FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+       WHERE t.tgfoid = p.oid AND NOT t.tgisinternal
+     ) AS triggers
      FROM unnest($1::text[], $2::text[]) AS asked(schema, name)
      JOIN pg_proc AS p ON p.proname = asked.name AND p.pronargs = 0 AND p.prorettype = 'trigger'::regtype
      JOIN pg_namespace AS n ON n.oid = p.pronamespace
      WHERE CASE WHEN asked.schema = '' THEN pg_function_is_visible(p.oid) ELSE n.nspname = asked.schema END`,
     [tables.map(({ table }) => splitTable(table).at(-2) ?? ''), tables.map(functionName)],
-  )
-  return rows.map(({ name }) => name)
-}
-
-/** Looks tables up as SQL would; those that do not exist are absent from the answer. */
-export async function findTables(names: readonly string[], query: Query): Promise<Map<string, FoundTable>> {
-  const rows = await query<{ name: string; table: string; kind: string; columns: string[] }>(
-    `SELECT asked.name, format('%I.%I', n.nspname, c.relname) AS table, c.relkind AS kind,
-       ARRAY(SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
-         AS columns
-     FROM unnest($1::text[], $2::text[]) AS asked(name, quoted)
-     JOIN pg_class AS c ON c.oid = to_regclass(asked.quoted)
-     JOIN pg_namespace AS n ON n.oid = c.relnamespace`,
-    [names, names.map(quoteTable)],
-  )
-  return new Map(
-    rows.map(({ name, table, kind, columns }) => [
-      name,
-      { table, triggerable: kind === 'r' || kind === 'p', columns: new Set(columns) },
-    ]),
   )
 }

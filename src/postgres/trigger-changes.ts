@@ -1,8 +1,9 @@
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
-import { quoteIdent, quoteTable } from './identifiers.js'
-import { type FoundTable, findFunctions, findTables, findTriggers, type Query } from './trigger-catalog.js'
+import { type FoundRelation, findRelations, type Query } from './relations.js'
+import { type FoundTrigger, findFunctions, findTriggers } from './trigger-catalog.js'
 import {
+  functionName,
   installSteps,
   LOCK_TIMEOUT,
   leftToPolling,
@@ -36,20 +37,42 @@ export async function installTriggers(
 ): Promise<Installed> {
   return inTransaction(query, server, async (run) => {
     const asked = watchedTables(config, options)
-    const found = await findTables([...new Set(asked.map(({ table }) => table))], run)
-    for (const watched of asked) checkTable(watched, found.get(watched.table), server)
-    const possible = asked.filter(({ table }) => found.get(table)?.triggerable)
-    const tables = possible.map((watched) => renamed(watched, (table) => found.get(table)?.table ?? table))
-    const existing = await findTriggers(tables, config.sync.channel, run)
-    for (const step of installSteps(tables, config.sync.channel)) {
-      const same = existing.find(({ table, name }) => table === step.watched?.table && name === step.trigger?.name)
-      const needless = same?.current || (step.trigger?.act === 'drop' && same === undefined)
-      if (!needless) await runStep(step, run, server)
+    const found = await findRelations(
+      asked.map(({ table }) => table),
+      run,
+    )
+    const selfOf = ({ table }: Watched) => found.find((each) => each.table === table && each.role === 'self')
+    for (const watched of asked) checkTable(watched, selfOf(watched), server)
+    const possible = asked.filter((watched) => canHaveTriggers(selfOf(watched)))
+    const existing = await findTriggers(possible, config.sync.channel, run)
+    const tables = possible.map((watched) => renamed(watched, (table) => fullName(found, table)))
+    const relationsOf = (watched: Watched): string[] => {
+      const configured = possible[tables.indexOf(watched)]?.table
+      return found.flatMap((each) => (each.table === configured && canHaveTriggers(each) ? [each.name] : []))
+    }
+    for (const step of installSteps(tables, config.sync.channel, relationsOf)) {
+      if (!isNeedless(step, existing)) await runStep(step, run, server)
     }
     const views = asked.filter((watched) => !possible.includes(watched))
     const why = views.map(({ key, table }) => [key, `${table} is no ordinary table; its changes are left to polling`])
     return { tables, left: { ...leftToPolling(config), ...Object.fromEntries(why) } }
   })
+}
+
+function canHaveTriggers(relation: FoundRelation | undefined): boolean {
+  return relation?.kind === 'r' || relation?.kind === 'p'
+}
+
+function fullName(found: readonly FoundRelation[], table: string): string {
+  return found.find((each) => each.table === table && each.role === 'self')?.name ?? table
+}
+
+/** True if the trigger is as the step would make it. */
+function isNeedless({ trigger }: Step, existing: readonly FoundTrigger[]): boolean {
+  if (!trigger) return false
+  const same = existing.find(({ name, on }) => name === trigger.name && on === trigger.on)
+  if (trigger.act === 'always') return same?.fits === true && same.enabled === 'A'
+  return same?.fits ?? trigger.act === 'drop'
 }
 
 /**
@@ -58,16 +81,17 @@ export async function installTriggers(
  */
 export async function dropTriggers(config: Config, query: Query, server: string): Promise<string[]> {
   return inTransaction(query, server, async (run) => {
-    const tables = watchedTables(config, { candles: true })
-    const found = await findTriggers(tables, config.sync.channel, run)
-    const functions = new Set([...found.map((trigger) => trigger.function), ...(await findFunctions(tables, run))])
-    for (const { table, name } of found) {
-      const watched = tables.find((each) => each.table === table)
-      const sql = `DROP TRIGGER ${quoteIdent(name)} ON ${quoteTable(table)}`
-      await runStep({ sql, ...(watched && { watched }) }, run, server)
+    const tables = watchedTables(config)
+    const functions = await findFunctions(tables, run)
+    for (const { name, triggers } of functions) {
+      const watched = tables.find((each) => name.includes(functionName(each)))
+      for (const trigger of triggers) {
+        const sql = `DROP TRIGGER ${trigger.name} ON ${trigger.on}`
+        await runStep({ sql, ...(watched && { watched: renamed(watched, () => trigger.on) }) }, run, server)
+      }
+      await runStep({ sql: `DROP FUNCTION ${name}` }, run, server)
     }
-    for (const name of functions) await runStep({ sql: `DROP FUNCTION ${name}` }, run, server)
-    return [...functions]
+    return functions.map(({ name }) => name)
   })
 }
 
@@ -98,14 +122,14 @@ async function runStep({ sql, watched }: Step, query: Query, server: string): Pr
   }
 }
 
-function checkTable({ key, table, columns }: Watched, found: FoundTable | undefined, server: string): void {
+function checkTable({ key, table, columns }: Watched, found: FoundRelation | undefined, server: string): void {
   const missing = (what: string, by: string) => {
     const hint = `correct ${by} in the configuration, or create it`
     return new Trouble('postgres_schema', `PostgreSQL ${server}: ${what} does not exist`, hint, false)
   }
   if (!found) throw missing(`table ${table}`, key)
   for (const [by, column] of Object.entries(columns)) {
-    if (!found.columns.has(column)) throw missing(`column ${column} of table ${table}`, by)
+    if (!found.columns.includes(column)) throw missing(`column ${column} of table ${table}`, by)
   }
 }
 

@@ -4,6 +4,7 @@ import type { RowsConfig } from '../config/rows.js'
 import type { CandlesConfig, Config, IndicatorsConfig } from '../config/schema.js'
 import { templateColumns } from '../config/template.js'
 import { quoteIdent, quoteLiteral, quoteTable, splitTable } from './identifiers.js'
+import { relationsSql } from './relations.js'
 import { symbolsTable } from './symbols-table.js'
 import { type Announced, dollarQuote, EVENTS, functionSql } from './trigger-sql.js'
 
@@ -24,8 +25,8 @@ export interface Step {
   readonly sql: string
   /** Undefined for a setting of the transaction. */
   readonly watched?: Watched
-  /** The trigger that it drops or creates. */
-  readonly trigger?: { readonly name: string; readonly act: 'drop' | 'create' }
+  /** The trigger that it drops, creates, or has fire in every session, and the relation that it is on, as SQL. */
+  readonly trigger?: { readonly name: string; readonly on: string; readonly act: 'drop' | 'create' | 'always' }
 }
 
 /** A table that is in use for long makes the installation fail, rather than everyone wait behind it. */
@@ -34,8 +35,8 @@ export const LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
 /** PostgreSQL cuts names at 63 bytes; this leaves room for `_truncate`. */
 const LONGEST_NAME = 54
 
-/** The tables to watch, those of the candles only if asked for. */
-export function watchedTables(config: Config, { candles = false } = {}): Watched[] {
+/** The tables to watch, those of the candles unless they are to be left out. */
+export function watchedTables(config: Config, { candles = true }: { candles?: boolean } = {}): Watched[] {
   const symbols = needsSymbols(config) ? symbolsTable(config.symbols.query) : undefined
   return [
     ...(config.indicators ? indicatorTables(config.indicators) : []),
@@ -103,9 +104,22 @@ export function quotedFunction(watched: Watched): string {
   return [...schema, functionName(watched)].map(quoteIdent).join('.')
 }
 
-/** The statements that install the triggers, to be run in order in one transaction and each time with the same result. */
-export function installSteps(tables: readonly Watched[], channel: string): Step[] {
-  return [{ sql: SPELL_OUT_PATH }, ...tables.flatMap((watched) => stepsOf(watched, channel))]
+/**
+ * The statements that install the triggers, to be run in order in one transaction and each time with the same result. `relationsOf`
+ * gives the relations that a table needs them on, as SQL.
+ */
+export function installSteps(
+  tables: readonly Watched[],
+  channel: string,
+  relationsOf: (watched: Watched) => readonly string[],
+): Step[] {
+  return [
+    { sql: SPELL_OUT_PATH },
+    ...tables.flatMap((watched) => [
+      createFunction(watched),
+      ...relationsOf(watched).flatMap((on) => stepsOf(watched, channel, on)),
+    ]),
+  ]
 }
 
 /** SQL text that installs the triggers, for psql or a migration; it may be run again at any time. */
@@ -115,7 +129,10 @@ export function installSql(config: Config, options: { candles?: boolean } = {}):
   const left = Object.entries(leftToPolling(config)).map(([key, why]) => comment(`${key}: ${why}`))
   const parts = tables.map((watched) => [
     comment(`${watched.key}: ${watched.table}`),
-    ...stepsOf(watched, channel).map(({ sql }) => `${sql};`),
+    `${createFunction(watched).sql};`,
+    ...stepsOf(watched, channel, quoteTable(watched.table)).map(({ sql }) => `${sql};`),
+    '-- The same for its partitions and children, since a statement that names one of them fires no other triggers.',
+    `${partsSql(watched, channel)};`,
   ])
   const blocks = [
     [
@@ -144,21 +161,71 @@ BEGIN
 END
 `)}`
 
-function stepsOf(watched: Watched, channel: string): Step[] {
-  const table = quoteTable(watched.table)
-  const args = [channel, watched.dataset, rowsArgument(watched) ?? []].flat().map(quoteLiteral)
-  const call = `${quotedFunction(watched)}(${args.join(', ')})`
-  const triggers = Object.entries(EVENTS).flatMap(([event, transition]): Step[] => {
+function createFunction(watched: Watched): Step {
+  return { watched, sql: functionSql(quotedFunction(watched), watched.announced) }
+}
+
+function stepsOf(watched: Watched, channel: string, on: string): Step[] {
+  return Object.keys(EVENTS).flatMap((event): Step[] => {
     const name = `${functionName(watched)}_${event}`
-    const create = `CREATE TRIGGER ${quoteIdent(name)} AFTER ${event.toUpperCase()} ON ${table}
-  ${transition}FOR EACH STATEMENT EXECUTE FUNCTION ${call}`
+    const step = (act: 'drop' | 'create' | 'always', sql: string): Step => ({
+      watched,
+      trigger: { name, on, act },
+      sql,
+    })
     return [
-      { watched, trigger: { name, act: 'drop' }, sql: `DROP TRIGGER IF EXISTS ${quoteIdent(name)} ON ${table}` },
-      { watched, trigger: { name, act: 'create' }, sql: create },
+      step('drop', `DROP TRIGGER IF EXISTS ${quoteIdent(name)} ON ${on}`),
+      step('create', createTrigger(watched, channel, event as keyof typeof EVENTS, on)),
+      step('always', `DO ${dollarQuote(`\nBEGIN\n  ALTER TABLE ${on} ${always(name)};${UNLESS_OWNER}END\n`)}`),
     ]
   })
-  return [{ watched, sql: functionSql(quotedFunction(watched), watched.announced) }, ...triggers]
 }
+
+function createTrigger(watched: Watched, channel: string, event: keyof typeof EVENTS, on: string): string {
+  const args = [channel, watched.dataset, rowsArgument(watched) ?? []].flat().map(quoteLiteral)
+  return `CREATE TRIGGER ${quoteIdent(`${functionName(watched)}_${event}`)} AFTER ${event.toUpperCase()} ON ${on}
+  ${EVENTS[event]}FOR EACH STATEMENT EXECUTE FUNCTION ${quotedFunction(watched)}(${args.join(', ')})`
+}
+
+/** Triggers fire by default only where session_replication_role is not replica. */
+function always(name: string): string {
+  return `ENABLE ALWAYS TRIGGER ${quoteIdent(name)}`
+}
+
+/** To create a trigger needs the right TRIGGER only; to have it fire always is the owner's to say. */
+const UNLESS_OWNER = `
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE WARNING 'not announced where session_replication_role is replica: %', SQLERRM;
+`
+
+/** The same for whatever hangs below the table, and what it hangs below, found when it is run. */
+function partsSql(watched: Watched, channel: string): string {
+  const each = Object.keys(EVENTS).flatMap((event) => {
+    const name = `${functionName(watched)}_${event}`
+    // format() takes %s for the relation; a percent sign of a name is doubled.
+    const withRelation = (sql: string): string => quoteLiteral(sql.replaceAll('%', '%%').replaceAll(RELATION, '%1$s'))
+    return [
+      `    EXECUTE format(${withRelation(`DROP TRIGGER IF EXISTS ${quoteIdent(name)} ON ${RELATION}`)}, relation);`,
+      `    EXECUTE format(${withRelation(createTrigger(watched, channel, event as keyof typeof EVENTS, RELATION))}, relation);`,
+      `    BEGIN
+      EXECUTE format(${withRelation(`ALTER TABLE ${RELATION} ${always(name)}`)}, relation);${UNLESS_OWNER.replaceAll('\n', '\n    ')}END;`,
+    ]
+  })
+  return `DO ${dollarQuote(`
+DECLARE
+  relation text;
+BEGIN
+  FOR relation IN
+    ${relationsSql(watched.table)}
+  LOOP
+${each.join('\n')}
+  END LOOP;
+END
+`)}`
+}
+
+/** Stands for the name of a relation; no name of a table, trigger or channel holds a control character. */
+const RELATION = '\u0001'
 
 function readEach(tables: readonly Watched[]): string {
   const reads = tables.map(({ table, columns }) => {

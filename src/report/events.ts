@@ -1,3 +1,4 @@
+import type { ChangeSource } from '../decide/change-sources.js'
 import type { Cause } from '../model.js'
 import type { ClassLoss, KeepingEvent } from './events-keeping.js'
 
@@ -158,6 +159,12 @@ export type LogEvent =
       reason: string
       /** How long it lasted. */
       deaf_for_ms: number
+    }
+  /** How changes in PostgreSQL are found, table by table: at the start, and when that is another way. */
+  | {
+      event: 'change_sources'
+      /** What finds the changes of each, and within what time. */
+      tables: ChangeSource[]
     }
   /** Enabled symbols came or went. */
   | {

@@ -1,4 +1,5 @@
 import type { Level } from 'pino'
+import { saySources } from '../decide/change-sources.js'
 import type { LogEvent } from './events.js'
 
 /** How loud each event is. */
@@ -16,6 +17,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   drift: 'warn',
   sync: 'debug',
   gap: 'warn',
+  change_sources: 'info',
   symbols: 'info',
   degraded: 'warn',
   recovered: 'info',
@@ -69,6 +71,8 @@ export function sentence(event: LogEvent): string {
       return `${event.symbol} follows a change in PostgreSQL`
     case 'gap':
       return `${event.reason}; catching up`
+    case 'change_sources':
+      return `Changes are found ${saySources(event.tables)}`
     case 'symbols':
       return `${event.total} symbols are enabled${named('new', event.added)}${named('gone', event.removed)}`
     case 'degraded':

@@ -55,7 +55,7 @@ const defaults: Config = {
   rows: {},
   keys: [],
   watch: { poll: 1_000, scrub: 300_000 },
-  sync: { channel: 'rekindle', settle: 5_000 },
+  sync: { source: 'auto', channel: 'rekindle', settle: 5_000 },
   backup: {
     dir: '/var/lib/rekindle/backups',
     keep: { last: 14, days: 30 },
@@ -191,7 +191,7 @@ describe('values', () => {
         columns: { time: opened }
       indicators: { columns: { value: { param: name } } }
       watch: { poll: 50ms, scrub: 2h }
-      sync: { channel: ${'é'.repeat(31)} }
+      sync: { source: 'auto', channel: ${'é'.repeat(31)} }
     `)
     expect(config.candles?.timeframes).toEqual({ h1: 'market.candles_h1', 1: 'minute', d1: '"odd name"' })
     expect(config.candles).toMatchObject({

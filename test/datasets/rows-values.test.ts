@@ -140,8 +140,8 @@ describe('rows', () => {
     const own = rowsOf({ table: 'things', key: 'h:{id}' })
     const bySymbol = rowsOf({ table: 'things', key: 'h:{symbol}:{id}', symbol: 'symbol' })
     const prints = async () => [
-      await own.polling?.fingerprints(sides.db),
-      await bySymbol.polling?.fingerprints(sides.db),
+      await own.polling?.fingerprints(sides.db, []),
+      await bySymbol.polling?.fingerprints(sides.db, []),
     ]
     expect(await prints()).toEqual([[{ symbol: 'rows.x', fingerprint: '0:0' }], []])
     await database.query(`INSERT INTO things VALUES (1, 'A', '1'), (2, 'A', '2'), (3, NULL, '3')`)

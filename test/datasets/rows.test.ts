@@ -316,7 +316,7 @@ describe('rows', () => {
         hint: `check ${key}: gone in the configuration`,
       })
     }
-    const polled = rowsOf({ ...HASH, symbol: 'gone' }).polling?.fingerprints(sides.db)
+    const polled = rowsOf({ ...HASH, symbol: 'gone' }).polling?.fingerprints(sides.db, [])
     await expect(polled).rejects.toMatchObject({ hint: 'check rows.x.symbol: gone in the configuration' })
     const role = `reader_${process.pid}`
     await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`)

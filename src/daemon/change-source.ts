@@ -1,0 +1,90 @@
+import type { Observable } from 'rxjs'
+import type { Config } from '../config/schema.js'
+import { type Heard, listen } from '../detect/changes.js'
+import { Trouble } from '../errors.js'
+import type { Catalog } from '../postgres/trigger-catalog.js'
+import type { Conditions } from '../report/conditions.js'
+
+/** What tells of changes as they are committed. */
+export interface HeardSource {
+  readonly kind: 'triggers' | 'wal'
+  /** One session: `listening` when nothing more will be missed, then changes; errors with a Trouble when it breaks. */
+  open(): Observable<Heard>
+}
+
+/** The WAL as a source of changes. */
+export interface WalSource {
+  /** Why it cannot be read; undefined if it can. Asked before each session and every few seconds, so it should be cheap. */
+  hindrance(): Promise<Trouble | undefined>
+  open(): Observable<Heard>
+}
+
+export interface ChoiceContext {
+  readonly config: Config
+  /** `host:port/database`. */
+  readonly server: string
+  readonly conditions: Conditions
+  /** Absent where this Rekindle cannot read the WAL. */
+  readonly wal?: WalSource
+}
+
+/** After the WAL could not be read for a reason of its own, it is not tried again for so long, in ms. */
+const WAL_AGAIN = 60_000
+
+/** Chooses what to listen to, by `sync.source` and what is there. */
+export class SourceChoice {
+  private walFailedAt = Number.NEGATIVE_INFINITY
+
+  constructor(private readonly context: ChoiceContext) {}
+
+  /** What to open next; undefined where everything is to be polled. `catalog` is undefined where it cannot be read. */
+  async choose(catalog: Catalog | undefined): Promise<HeardSource | undefined> {
+    const { source } = this.context.config.sync
+    if (source === 'poll') return undefined
+    if (source === 'triggers') return this.triggers()
+    const isWanted = source === 'wal' || (catalog !== undefined && !hasTriggers(catalog))
+    return (isWanted ? await this.readableWal(source === 'wal') : undefined) ?? this.triggers()
+  }
+
+  /** A session of this kind is listening. */
+  worked(kind: HeardSource['kind']): void {
+    this.context.conditions.worked(kind === 'wal' ? 'wal' : 'listener')
+    if (kind === 'wal') this.context.conditions.worked('listener')
+  }
+
+  /** A session of this kind has broken. */
+  failed(kind: HeardSource['kind'], trouble: Trouble): void {
+    if (kind === 'wal') this.walFailedAt = Date.now()
+    this.context.conditions.failed(kind === 'wal' ? 'wal' : 'listener', trouble)
+  }
+
+  private triggers(): HeardSource {
+    const { config, server } = this.context
+    return {
+      kind: 'triggers',
+      open: () => listen({ url: config.postgres.url, server, channel: config.sync.channel }),
+    }
+  }
+
+  private async readableWal(isDemanded: boolean): Promise<HeardSource | undefined> {
+    const { wal, conditions } = this.context
+    if (Date.now() - this.walFailedAt < WAL_AGAIN) return undefined
+    const hindrance = wal ? await wal.hindrance() : NO_WAL
+    if (wal && !hindrance) return { kind: 'wal', open: () => wal.open() }
+    // Where nobody asked for it, it is no loss.
+    if (isDemanded && hindrance) conditions.failed('wal', hindrance)
+    return undefined
+  }
+}
+
+const NO_WAL = new Trouble(
+  'unexpected',
+  'this Rekindle cannot read the WAL; it listens to the triggers and polls instead',
+  'set sync.source to auto, triggers or poll',
+  false,
+)
+
+/** True if any trigger of ours is there: somebody has chosen them. */
+function hasTriggers({ sources }: Catalog): boolean {
+  return sources.some(({ relations }) => relations.some(({ triggers }) => triggers !== 'missing'))
+}

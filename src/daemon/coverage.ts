@@ -1,0 +1,182 @@
+import { BehaviorSubject } from 'rxjs'
+import type { Config } from '../config/schema.js'
+import { type ChangeSource, changeSources, heardDatasets, lacksTriggers } from '../decide/change-sources.js'
+import type { Updates } from '../detect/updates.js'
+import { Trouble } from '../errors.js'
+import type { Database } from '../postgres/database.js'
+import { type Catalog, readCatalog } from '../postgres/trigger-catalog.js'
+import type { Conditions } from '../report/conditions.js'
+import type { Emit } from '../report/events.js'
+import type { HeardSource } from './change-source.js'
+import type { DatedChange } from './changes.js'
+import type { Polls } from './polls.js'
+
+export interface CoverageContext {
+  readonly config: Config
+  readonly db: Database
+  readonly conditions: Conditions
+  readonly emit: Emit
+  readonly polls: Polls
+  readonly updates: readonly Updates[]
+}
+
+/** What is said of it is held back so long after it was last said, in ms: a short outage is no news. */
+const SETTLED = 3_000
+
+/** Keeps account of what is listened to, and so of which datasets' changes are heard, and which must be polled. */
+export class Coverage {
+  /** The datasets, and `symbols`, whose changes are heard; undefined until that is known. */
+  readonly heard = new BehaviorSubject<ReadonlySet<string> | undefined>(undefined)
+  /** What is listened to, while it is. */
+  by: HeardSource['kind'] | undefined
+  catalog: Catalog | undefined
+  /** True once something was listened to. */
+  hasListened = false
+  private deaf: string | undefined
+  private told = ''
+  private telling: NodeJS.Timeout | undefined
+
+  constructor(private readonly context: CoverageContext) {}
+
+  /** True while something is listened to. */
+  get isListening(): boolean {
+    return this.by !== undefined
+  }
+
+  /** True if it has been known before what is heard. */
+  get hasBegun(): boolean {
+    return this.heard.value !== undefined
+  }
+
+  /** Reads the catalog; undefined where that fails. */
+  async look(): Promise<Catalog | undefined> {
+    const { config, db } = this.context
+    try {
+      return await readCatalog(config, (sql, values) => db.query(sql, values))
+    } catch {
+      // The database's own condition tells of it; until the catalog is read, polling does the work.
+      return undefined
+    }
+  }
+
+  /** Listening has begun, or polling alone: learns what that covers, and returns what may have changed unheard. */
+  async begin(by: HeardSource['kind'] | undefined): Promise<DatedChange[]> {
+    const { polls, updates } = this.context
+    const at = Date.now()
+    // The first list of symbols, and with it the first survey, comes when this is known: what was updated before, the survey reads.
+    const isFirst = !this.hasBegun
+    this.catalog = await this.look()
+    this.by = by
+    this.hasListened ||= by !== undefined
+    this.deaf = undefined
+    const heard = this.heardNow()
+    await Promise.all(
+      updates.map(async (each) => {
+        const isHeard = heard.has(each.dataset)
+        if (isFirst ? isHeard && (each.isLazy || !each.isOnward) : isHeard && !each.isOnward) return
+        // One that cannot be asked is polled until it can.
+        if (!(await polls.ask(each, isFirst))) heard.delete(each.dataset)
+      }),
+    )
+    this.cover(heard)
+    if (isFirst) return []
+    const asked = new Set(['symbols', ...updates.flatMap(({ dataset, isOnward }) => (isOnward ? [dataset] : []))])
+    return [...heard].filter((dataset) => !asked.has(dataset)).map((dataset) => ({ dataset, keys: 'all', at }))
+  }
+
+  /** Nothing is heard any more, for this reason: all is polled. */
+  deafen(reason: string): void {
+    this.by = undefined
+    this.deaf = reason
+    const before = this.heard.value
+    // What was heard until now has changed since it was last polled.
+    for (const each of this.context.updates) if (!each.isOnward && before?.has(each.dataset)) each.forget()
+    this.heard.next(new Set())
+    this.tell()
+  }
+
+  /** Reads the catalog again, and returns what may have changed with nothing to tell of it. */
+  async recheck(): Promise<DatedChange[]> {
+    const at = Date.now()
+    const { by, catalog: before } = this
+    const catalog = await this.look()
+    // Whatever has happened to the listener meanwhile comes with a look of its own.
+    if (!catalog || this.by !== by || this.catalog !== before) return []
+    const changed = [...catalog.versions].flatMap(([dataset, version]) =>
+      before?.versions.get(dataset) === version ? [] : [dataset],
+    )
+    this.catalog = catalog
+    if (changed.length === 0) return []
+    this.cover(this.heardNow())
+    return changed.map((dataset) => ({ dataset, keys: 'all', at }))
+  }
+
+  /** Says how changes are found, where that is another way than was last said. */
+  tell(): void {
+    if (this.telling) return
+    const say = (): void => {
+      const tables = this.sources()
+      const text = JSON.stringify(tables)
+      if (text === this.told || !this.catalog) return
+      this.told = text
+      this.context.emit({ event: 'change_sources', tables })
+    }
+    // The first time at once.
+    if (this.told === '') say()
+    else {
+      this.telling = setTimeout(() => {
+        this.telling = undefined
+        say()
+      }, SETTLED)
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.telling)
+  }
+
+  private cover(heard: Set<string>): void {
+    this.warn()
+    this.heard.next(heard)
+    this.tell()
+  }
+
+  private heardNow(): Set<string> {
+    return heardDatasets(this.sources())
+  }
+
+  private sources(): ChangeSource[] {
+    const { config, polls } = this.context
+    const { source } = config.sync
+    const why = source === 'poll' ? 'sync.source is poll' : (this.deaf ?? 'the catalog could not be read')
+    return changeSources(this.catalog?.sources ?? [], {
+      heard: this.by,
+      deaf: { why },
+      pollOf: (dataset) => polls.paceOf(dataset),
+      scrub: config.watch.scrub,
+    })
+  }
+
+  /** Triggers that are not there are worth a warning where they would help, and nobody has left them out on purpose. */
+  private warn(): void {
+    const { conditions, config } = this.context
+    if (!this.catalog) return
+    const lacking = this.by === 'triggers' ? lacksTriggers(this.catalog.sources) : []
+    const [first] = lacking
+    if (!first) {
+      conditions.worked('triggers')
+      return
+    }
+    const names = [...new Set(lacking.map(({ dataset }) => dataset))].join(', ')
+    conditions.failed(
+      'triggers',
+      new Trouble(
+        'postgres_schema',
+        `changes of ${names} are found by polling every ${config.watch.poll} ms or more instead of within 10 ms: ` +
+          `${first.table} ${first.why}${lacking.length > 1 ? `, and ${lacking.length - 1} more` : ''}`,
+        first.mend ?? '',
+        false,
+      ),
+    )
+  }
+}
