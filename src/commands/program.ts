@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander'
 import { loadConfig } from '../config/load.js'
 import { configError } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
+import { secretsIn, secretsOf } from '../config/secrets.js'
+import { keepSecret } from '../output.js'
 import { version } from '../version.js'
 import { type Answer, printAnswer, printFailure } from './answer.js'
 import type { Add } from './command.js'
@@ -42,6 +44,7 @@ rekindle help COMMAND tells more about one command.`
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   // Known before the arguments are parsed, since that can fail.
   const json = args.includes('--json')
+  keepSecret(secretsIn(env))
   let status = 0
   const program = rekindle(env, (result) => {
     status = typeof result === 'number' ? result : printAnswer(result, json)
@@ -79,7 +82,11 @@ function rekindle(env: NodeJS.ProcessEnv, done: (result: number | Answer) => voi
       .action(async (...all: unknown[]) => {
         const command = all.at(-1) as Command
         const options = command.optsWithGlobals<Parameters<typeof act>[1]>()
-        const load = (): Config => loadConfig({ file: options.config, env })
+        const load = (): Config => {
+          const config = loadConfig({ file: options.config, env })
+          keepSecret(secretsOf(config, env))
+          return config
+        }
         done(await act(load(), options, command.args, { env, load }))
       })
   addHealingCommands(add)

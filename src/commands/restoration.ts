@@ -118,7 +118,7 @@ export class Restoration {
     const waiting = new Set(result.held.map(({ symbol }) => symbol))
     const isUnsettled = ({ symbol, dataset }: Pick<Task, 'symbol' | 'dataset'>): boolean =>
       waiting.has(symbol) && values.isNew(dataset, symbol)
-    const verified = verifiedBy(outcome, result).filter((item) => !isUnsettled(item))
+    const verified = verifiedBy(outcome, result).map((item) => (isUnsettled(item) ? { ...item, entire: false } : item))
     const consequence = await this.guard.verified(verified, result.tally, began, life)
     if (signal.aborted) return
     for (const task of tasks) {

@@ -27,6 +27,20 @@ export function secretsOf({ redis, postgres, alerts }: Config, env: NodeJS.Proce
   return [...new Set(all.flatMap((each) => (each ? [each] : [])))].sort((a, b) => b.length - a.length)
 }
 
+/** The secrets of the environment, also of addresses that are none. */
+export function secretsIn(env: NodeJS.ProcessEnv): string[] {
+  const values = [...secretVariables(), ...OF_OTHERS].flatMap((name) => env[name] ?? [])
+  return values
+    .flatMap((value) => [value, ...passwordsIn(value), ...passwordsNear(value)])
+    .filter((each) => each !== '')
+}
+
+/** What may be the password of an address that is not written rightly: all between the first colon of the user and the last @. */
+function passwordsNear(url: string): string[] {
+  const written = /^[a-z][\w+.-]*:[\\/]*[^:]*:(.*)@/is.exec(url)?.[1] ?? ''
+  return [written, decode(written)]
+}
+
 /** The text with each of these replaced by `***`, and what {@link redactUrl} finds. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
   return redactUrl(secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), text))

@@ -58,7 +58,7 @@ async function takeIn(
   const isUnsettled = ({ symbol, dataset }: Pick<Task, 'symbol' | 'dataset'>): boolean =>
     waiting.has(symbol) && live.isNew(dataset, symbol)
   for (const task of tasks.filter(isUnsettled)) unsettled.add(task)
-  const verified = verifiedBy(outcome, result).filter((item) => !isUnsettled(item))
+  const verified = verifiedBy(outcome, result).map((item) => (isUnsettled(item) ? { ...item, entire: false } : item))
   return guard.verified(verified, result.tally, began, life)
 }
 

@@ -33,7 +33,12 @@ export interface LifeContext {
 
 /** What heals and looks of this life are told of live writers by. */
 export function liveWritersOf(life: Life, { live }: Pick<LifeContext, 'live'>): LiveWriters {
-  return { values: live, caughtUp: () => caughtUp(life) }
+  return {
+    values: live,
+    async caughtUp() {
+      if (live.isTracking) await caughtUp(life)
+    },
+  }
 }
 
 export function sidesOf(life: Life, context: Pick<LifeContext, 'db' | 'live'>, signal: AbortSignal): Sides {

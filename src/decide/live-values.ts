@@ -104,6 +104,11 @@ export class LiveValues {
     this.written.clear()
   }
 
+  /** True if writes by others are told of. */
+  get isTracking(): boolean {
+    return this.trackedSince !== undefined
+  }
+
   /** Somebody has written to these keys; what we write ourselves is told, too. */
   wrote(keys: Iterable<string>): void {
     const now = this.clock()

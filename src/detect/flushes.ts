@@ -10,13 +10,13 @@ const CHANNEL = '__redis__:invalidate'
  * client tracking is not to be had.
  */
 export async function trackFlushes(
-  { probe, ears, earsId = 0 }: Pick<Life, 'probe' | 'ears' | 'earsId'>,
+  { bulk, ears, earsId = 0 }: Pick<Life, 'bulk' | 'ears' | 'earsId'>,
   prefixes: readonly string[] = [],
 ): Promise<void> {
   await ears.subscribe(CHANNEL)
   const all = outermost([EPOCH, ...prefixes]).flatMap((prefix) => ['PREFIX', prefix])
-  // Our marks are written by `probe` itself; what `bulk` writes is announced.
-  await ask(probe, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', ...all, 'NOLOOP')
+  // What `bulk` itself writes is not announced, and TS.INFO counts as a write; only what its scripts write is.
+  await ask(bulk, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', ...all, 'NOLOOP')
 }
 
 /**

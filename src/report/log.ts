@@ -7,7 +7,8 @@ import { LEVELS, sentence } from './sentences.js'
 /** Opens the log: one JSON object a line on `destination`, stdout by default. No line ever holds the password of a configured URL. */
 export function openLog(
   level: Config['log']['level'],
-  destination?: DestinationStream,
+  // Pino's own would write past the place where secrets are kept back.
+  destination: DestinationStream = process.stdout,
 ): { logger: Logger; emit: Emit } {
   const logger = pino(
     {
@@ -16,7 +17,7 @@ export function openLog(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    ...(destination ? [destination] : []),
+    destination,
   )
   return { logger, emit: (event) => logger[LEVELS[event.event]](redactValues(event), redactUrl(sentence(event))) }
 }

@@ -101,6 +101,7 @@ function seconds(ms: number | undefined): number | undefined {
 export const PARTS: readonly string[] = [
   'healing',
   'scrub',
+  'settling',
   'poll',
   'info',
   'events',

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { installSql } from '../../src/postgres/triggers.js'
-import { expectWhole, LAST, type RunningDaemon, startDaemon, testConfig, useMarket } from '../support/daemon.js'
+import { LAST, type RunningDaemon, startDaemon, testConfig, untilWhole, useMarket } from '../support/daemon.js'
 import { type LiveWorker, startLiveWorker } from '../support/live-worker.js'
 import { describeOwnServers } from '../support/processes.js'
 import { describeLayouts, until, useRedis } from '../support/servers.js'
@@ -89,13 +89,7 @@ describeOwnServers('workers ahead of PostgreSQL', () => {
       expect(worker.reverted).toEqual([])
       expect(worker.writes).toBeGreaterThan(30)
       // Nor after the last write, for as long as PostgreSQL catches up.
-      await until(
-        async () => {
-          await expectWhole(redis.url, database, layout)
-          return true
-        },
-        { timeout: 10_000, what: 'both sides equal' },
-      )
+      await untilWhole(redis.url, database, layout)
       expect(daemon.all('drift')).toEqual([])
     })
 
@@ -122,13 +116,7 @@ describeOwnServers('workers ahead of PostgreSQL', () => {
       await daemon.next('drift', ({ dataset }) => dataset === 'candles.m1')
       await until(async () => (await reader.hget('indicator:BTCUSDT:m1', field)) !== '555', { timeout: 10_000 })
       expect(Date.now() - diedAt).toBeGreaterThanOrEqual(SETTLE)
-      await until(
-        async () => {
-          await expectWhole(redis.url, database, layout)
-          return true
-        },
-        { timeout: 10_000, what: 'both sides equal' },
-      )
+      await untilWhole(redis.url, database, layout)
       expect(
         daemon
           .all('drift')
