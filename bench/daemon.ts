@@ -152,7 +152,9 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran
 const OVERRIDES = new Set(['REDIS_URL', 'DATABASE_URL', 'LOG_LEVEL', 'REKINDLE_CONFIG'])
 
 function configOf({ redisUrl, databaseUrl, layout }: DaemonOptions): object {
-  return { redis: { url: redisUrl }, postgres: { url: databaseUrl }, candles: { layout }, log: { level: 'info' } }
+  const servers = { redis: { url: redisUrl }, postgres: { url: databaseUrl } }
+  // Round after round is flushed: each is a loss of its own, and over at once.
+  return { ...servers, candles: { layout }, watch: { storm: '0s' }, log: { level: 'info' } }
 }
 
 function ticksPerSecond(): number {

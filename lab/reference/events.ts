@@ -3,7 +3,7 @@ import { LEVELS } from '../../src/report/sentences.js'
 import { type Declared, type Field, readDeclarations } from './declarations.js'
 import { code, heading, table } from './markdown.js'
 
-const SOURCES = ['src/report/events.ts', 'src/report/events-keeping.ts']
+const SOURCES = ['src/report/events.ts', 'src/report/events-losses.ts', 'src/report/events-keeping.ts']
 
 const ABOUT = `\`rekindle watch\` writes one JSON object a line on stdout. These names are a contract; grep and alert on them. Each line holds
 \`level\`, \`time\` (ISO 8601), \`event\`, the fields below, and \`msg\`, the same in a sentence for people, which may change. A field that

@@ -40,7 +40,7 @@ export interface Config {
   rows: Record<string, RowsConfig>
   /** What becomes of keys that no dataset holds. */
   keys: KeyClass[]
-  watch: { poll: number; scrub: number }
+  watch: { poll: number; scrub: number; storm: number }
   sync: {
     /** What tells of changes in PostgreSQL. */
     source: 'auto' | 'triggers' | 'wal' | 'poll'
@@ -150,7 +150,11 @@ export const configSchema: z.ZodType<Config> = section({
   indicators,
   rows: rows.default({}),
   keys: keys.default([]),
-  watch: section({ poll: duration(50).prefault('1s'), scrub: duration(1).prefault('5m') }),
+  watch: section({
+    poll: duration(50).prefault('1s'),
+    scrub: duration(1).prefault('5m'),
+    storm: duration(0).prefault('1m'),
+  }),
   sync: section({
     source: oneOf('source of changes', ['auto', 'triggers', 'wal', 'poll']).default('auto'),
     channel: name.default('rekindle'),

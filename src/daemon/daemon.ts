@@ -68,8 +68,9 @@ export function guardRedis(
       listener(event)
       events.next(event)
     }
+    const { storm } = config.watch
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
-    const conditions = new Conditions(emit, Date.now, onSign)
+    const conditions = new Conditions(emit, Date.now, onSign, storm)
     const pool = openDatabase(config.postgres.url, servers.postgres)
     const recoveries = new Subject<void>()
     const db = watched(pool, conditions, () => recoveries.next())
@@ -77,7 +78,11 @@ export function guardRedis(
     const readEnabled = (): Promise<string[]> => readSymbols(db, config)
     const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit, beginWork })
     const inventory = new Inventory(config, () => backups.preferred, emit)
-    const guard = new Guard(datasets, emit, (probe, missing) => inventory.losses(probe, missing))
+    const guard = new Guard(datasets, emit, {
+      storm,
+      classLosses: (probe, missing) => inventory.losses(probe, missing),
+      isFlapping: () => conditions.isFlapping('redis'),
+    })
     const earlier = memory.guarded
     // Of the same Redis we know already what stood in it; this is no first look.
     if (earlier?.url === config.redis.url) {
@@ -128,7 +133,11 @@ export function guardRedis(
     // All but the last are also kept running while there is no life.
     return merge(backups.watch(), watchRecovery({ config, emit, events, beginWork }), changes, rosters, guarded).pipe(
       ignoreElements(),
-      finalize(() => void pool.close().catch(() => undefined)),
+      finalize(() => {
+        conditions.stop()
+        guard.losses.stop()
+        pool.close().catch(() => undefined)
+      }),
     )
   })
 }

@@ -11,14 +11,9 @@ import { type Life, readFacts } from '../redis/life.js'
 import { markLost, readEpoch, unmark } from '../redis/marks.js'
 import type { Emit } from '../report/events.js'
 import { type Consequence, lookAt, NOTHING_FOLLOWS } from './consequence.js'
-import { driftEvents } from './incident.js'
-import { type ClassLosses, Losses } from './losses.js'
+import { driftEvents } from './loss-events.js'
+import { type GuardSettings, Losses } from './losses.js'
 import { Readiness } from './readiness.js'
-
-async function settled(work: Promise<void>): Promise<PromiseSettledResult<void>> {
-  const [result] = await Promise.allSettled([work])
-  return result
-}
 
 /**
  * What the daemon knows across lives: which lanes there are, what stood in Redis, what is not whole, and what was lost.
@@ -37,13 +32,15 @@ export class Guard {
   /** Symbols that were lost and healed, and that the scrub has not been to since. */
   private readonly healed = new Set<string>()
   private watching = false
+  private readonly isFlapping: () => boolean
 
   constructor(
     private readonly datasets: readonly Dataset[],
     private readonly emit: Emit,
-    classLosses?: ClassLosses,
+    { classLosses, storm, isFlapping = () => false }: GuardSettings = {},
   ) {
-    this.losses = new Losses(this.holdings, emit, classLosses)
+    this.losses = new Losses(this.holdings, emit, classLosses, storm)
+    this.isFlapping = isFlapping
     this.readiness = new Readiness(this.holdings, emit)
   }
 
@@ -102,10 +99,7 @@ export class Guard {
     const { added, removed } = compareRosters(before, this.symbols)
     if (added.length + removed.length === 0) return NOTHING_FOLLOWS
     for (const symbol of removed) {
-      this.holdings.forget(symbol)
-      this.wholeness.forget(symbol)
-      this.losses.incident?.forget(symbol)
-      this.underway.forget(symbol)
+      for (const known of [this.holdings, this.wholeness, this.losses, this.underway]) known.forget(symbol)
     }
     for (const symbol of added) this.wholeness.doubt(symbol, this.lanes.get(symbol) ?? [])
     if (before.length === 0) return NOTHING_FOLLOWS
@@ -154,9 +148,9 @@ export class Guard {
     // Work that began before this look, on what it found lacking, cannot vouch for it.
     for (const { symbol, dataset } of lacks.filter(isExpected)) this.wholeness.doubt(symbol, [dataset])
     const standing = lacks.filter((lack) => !isMoving(lack) && !isExpected(lack))
-    const { incident } = this.losses
+    const { confirmed } = this.losses
     const delay = standing.length > 0 ? await this.confirm(suspicion, standing, life) : 0
-    const isUntold = this.losses.incident === incident && suspicion.scope === 'all'
+    const isUntold = this.losses.confirmed === confirmed && suspicion.scope === 'all'
     if (isUntold && isWholesale) await this.losses.alertOfOthers(suspicion, life.probe)
     const isLoss = (lack: Lack): boolean => this.losses.covers(lack)
     const drifted = standing.filter((lack) => !isLoss(lack))
@@ -168,7 +162,7 @@ export class Guard {
     for (const { symbol, dataset } of repairs) this.underway.add(symbol, dataset)
     const tasks = [...repairs, ...planTasks(lacks.filter(isMoving), 'sync', Date.now())]
     const again = stale.size > 0 ? lookAt(stale).suspicions : []
-    return { tasks, suspicions: [...end.suspicions, ...again], delay: Math.max(delay, end.delay) }
+    return { ...end, tasks, suspicions: [...end.suspicions, ...again], delay: Math.max(delay, end.delay) }
   }
 
   /** Takes the marks of what is lacking down, and alerts if that is a new loss. Returns how long healing should wait, in ms. */
@@ -177,11 +171,8 @@ export class Guard {
     this.readiness.shake()
     this.readiness.lose(new Set(lacks.map(({ symbol }) => symbol)))
     const lost = lacks.filter((lack) => !this.losses.covers(lack) && this.losses.isLost(lack, facts))
-    const [epoch, now, marks] = await Promise.all([
-      readEpoch(probe),
-      readFacts(probe),
-      settled(markLost(probe, new Set(lacks.map(({ symbol }) => symbol)))),
-    ])
+    const marked = Promise.allSettled([markLost(probe, new Set(lacks.map(({ symbol }) => symbol)))])
+    const [epoch, now, [marks]] = await Promise.all([readEpoch(probe), readFacts(probe), marked])
     const delay =
       lost.length > 0 ? await this.losses.alert(suspicion, lost, { now, epochStands: epoch !== null }, probe) : 0
     // A Redis that refuses every write is one more reason for the alert.
@@ -207,10 +198,11 @@ export class Guard {
 
   /** True if that makes the symbol whole. */
   private settle({ symbol, dataset, keys, unwanted = [] }: Clean, entire: boolean, began: number): boolean {
+    const fateOf = this.losses.fateOf(symbol, dataset)
     this.holdings.release(symbol, dataset, unwanted)
     this.holdings.record(symbol, dataset, keys, entire)
     const whole = entire && this.wholeness.settle(symbol, dataset, began)
-    if (!this.wholeness.isOpen(symbol, dataset)) this.losses.incident?.settle(symbol, dataset)
+    if (!this.wholeness.isOpen(symbol, dataset)) this.losses.incident?.settle(symbol, dataset, fateOf)
     return whole
   }
 
@@ -231,14 +223,19 @@ export class Guard {
       this.doubtAll()
       return lookAt('all')
     }
-    const wait = this.losses.incident?.isOver ? this.losses.incident.quietIn(Date.now()) : 0
-    if (wait === 0) for (const symbol of this.losses.close()) this.healed.add(symbol)
-    if (completes && !this.watching) {
-      const { symbols, holdings } = this
-      this.emit({ event: 'watching', run_id: life.facts.runId, symbols: symbols.length, keys: holdings.size })
-      this.watching = true
-    }
-    return wait > 0 ? lookAt(new Set(), wait) : NOTHING_FOLLOWS
+    const { hold } = this.losses
+    if (hold === 0) for (const symbol of this.losses.close()) this.healed.add(symbol)
+    else if (this.readiness.isComplete) this.losses.tellBack(hold)
+    if (completes && !this.watching) this.tellWatching(life)
+    return hold > 0 ? { ...NOTHING_FOLLOWS, closeIn: hold } : NOTHING_FOLLOWS
+  }
+
+  private tellWatching(life: Life): void {
+    const { symbols, holdings, losses } = this
+    const counts = { symbols: symbols.length, keys: holdings.size, incident: losses.incident?.id }
+    const repeated = this.isFlapping() && { repeated: true }
+    this.emit({ event: 'watching', run_id: life.facts.runId, ...counts, ...repeated })
+    this.watching = true
   }
 
   /** Writes the epoch; false if a mark has gone meanwhile. */

@@ -1,73 +1,165 @@
-import { callsSince } from '../decide/cause.js'
-import { addTallies, type Cause, type Lack, NOTHING, type ServerFacts, type Suspicion, type Tally } from '../model.js'
+import { KeyFates } from '../decide/key-fates.js'
+import { holdOf, Pace, type Spell } from '../decide/storm.js'
+import { addTallies, type Cause, type Lack, NOTHING, type Suspicion, type Tally } from '../model.js'
 import type { ClassLoss, LogEvent } from '../report/events.js'
+import { NAMES } from './loss-events.js'
 
 /** For how long nothing more must be lost before an incident of single keys is over, in ms. */
 const QUIET = 250
 
-export type LostKey = Pick<Lack, 'symbol' | 'dataset' | 'key'>
+export type LostKey = Pick<Lack, 'symbol' | 'dataset' | 'key' | 'kind'>
 
-/** One confirmed loss, from the alert until everything is back. */
+/** What became of a key that was lost, once its dataset has been seen whole. */
+export type FateOf = (key: string) => 'back' | 'expired' | 'unwanted'
+
+export interface Opening {
+  readonly id: number
+  readonly cause: Cause
+  readonly suspicion: Suspicion
+  readonly detectedAt: number
+  /** How it is connected with the one before it of the same cause. */
+  readonly spell: Spell
+  /** The incident that was open, and that this one takes over. */
+  readonly open?: Incident | undefined
+}
+
+/** One confirmed loss, and what is lost again before it is over, from the alert until everything is back and stays so. */
 export class Incident {
-  tally: Tally = NOTHING
-  private readonly touched = new Set<string>()
-  private lostAt = 0
+  readonly id: number
+  /** Why the first loss came about. */
+  readonly cause: Cause
+  readonly suspicion: Suspicion
+  readonly detectedAt: number
+  readonly spell: Spell
+  /** Why any of its losses came about. */
+  readonly causes: Set<Cause>
+  /** How many losses were confirmed. */
+  losses = 1
   /** When the last key was verified. */
   verifiedAt: number
+  /** Bounds how often it is told that it goes on. */
+  readonly pace: Pace
+  /** True while what it loses is of another cause, dataset or class than was told. */
+  hasNews = false
+  private tally: Tally = NOTHING
+  private level: number
+  private lostAt = 0
+  private saidBack = false
+  private readonly supersedes: readonly number[]
+  private readonly fates = new KeyFates()
+  private readonly touched = new Set<string>()
+  private readonly datasets = new Set<string>()
+  private readonly classes = new Map<string | null, ClassLoss>()
   /** Symbols, their datasets that are not back yet, and the keys that these lost. */
-  private readonly missing = new Map<string, Map<string, Set<string>>>()
+  private readonly missing = new Map<string, Map<string, Map<string, Lack['kind']>>>()
 
-  constructor(
-    readonly id: number,
-    readonly cause: Cause,
-    readonly suspicion: Suspicion,
-    readonly detectedAt: number,
-    private readonly supersedes: readonly number[],
-  ) {
+  constructor({ id, cause, suspicion, detectedAt, spell, open }: Opening) {
+    this.id = id
+    this.cause = cause
+    this.suspicion = suspicion
+    this.detectedAt = detectedAt
+    this.spell = spell
     this.verifiedAt = detectedAt
+    this.pace = new Pace(detectedAt)
+    this.level = Math.max(spell.level, open?.level ?? 0)
+    this.causes = new Set([cause, ...(open?.causes ?? [])])
+    this.supersedes = open ? open.ids.filter((each) => each !== id) : []
+    if (open) this.losses += open.losses
+  }
+
+  /** Takes over what another lost and has not brought back, and what became of the rest. */
+  inherit(open: Incident): void {
+    this.take(open.outstanding())
+    this.fates.adopt(open.fates)
+    this.tally = addTallies(open.tally, this.tally)
   }
 
   get symbols(): ReadonlySet<string> {
     return this.touched
   }
 
-  /** How long to wait before the incident may be called over, in ms: single keys are seldom deleted or evicted alone. */
+  /** How many symbols lack something now. */
+  get lacking(): number {
+    return this.missing.size
+  }
+
+  /** True if it was about everything from the start. */
+  get isWholesale(): boolean {
+    return this.suspicion.scope === 'all'
+  }
+
+  /** How long to wait before the incident may be called over, in ms: what was lost again may be lost once more. */
   quietIn(now: number): number {
-    return this.suspicion.scope === 'all' ? 0 : Math.max(0, this.lostAt + QUIET - now)
+    // Single keys are seldom deleted or evicted alone.
+    const quiet = Math.max(this.isWholesale ? 0 : QUIET, holdOf(this.level))
+    return Math.max(0, Math.min(quiet, this.lostAt + quiet - now))
   }
 
   /** Takes in what was lost. */
   take(lost: Iterable<LostKey>): void {
     this.lostAt = Date.now()
-    for (const { symbol, dataset, key } of lost) {
+    this.saidBack = false
+    for (const { symbol, dataset, key, kind } of lost) {
       this.touched.add(symbol)
-      const datasets = this.missing.get(symbol) ?? new Map<string, Set<string>>()
+      this.datasets.add(dataset)
+      const datasets = this.missing.get(symbol) ?? new Map<string, Map<string, Lack['kind']>>()
       this.missing.set(symbol, datasets)
-      datasets.set(dataset, (datasets.get(dataset) ?? new Set()).add(key))
+      datasets.set(dataset, (datasets.get(dataset) ?? new Map()).set(key, kind))
+      if (kind === 'missing') this.fates.lose(key)
     }
+  }
+
+  /** Takes in another loss. */
+  join(cause: Cause, suspicion: Suspicion, lost: readonly Lack[], classes: readonly ClassLoss[]): void {
+    this.losses++
+    // A wholesale loss that comes again has begun a storm.
+    if (suspicion.scope === 'all') this.level = Math.max(1, this.level)
+    const isNewDataset = lost.some(({ dataset }) => !this.datasets.has(dataset))
+    const isNewClass = this.count(classes)
+    if (isNewDataset || isNewClass || !this.causes.has(cause)) this.hasNews = true
+    this.causes.add(cause)
+    this.take(lost)
+  }
+
+  /** Adds up what of each class is gone; true if one that PostgreSQL does not give back had lost nothing before. */
+  count(classes: readonly ClassLoss[]): boolean {
+    let isNew = false
+    for (const loss of classes) {
+      const before = this.classes.get(loss.match)
+      isNew ||= before === undefined && loss.recovery !== 'postgres'
+      const gone = loss.keys_gone === undefined ? before?.keys_gone : (before?.keys_gone ?? 0) + loss.keys_gone
+      this.classes.set(loss.match, { ...loss, keys_gone: gone })
+    }
+    return isNew
   }
 
   /** What was lost and is not back yet. */
   *outstanding(): Iterable<LostKey> {
     for (const [symbol, datasets] of this.missing)
-      for (const [dataset, keys] of datasets) for (const key of keys) yield { symbol, dataset, key }
+      for (const [dataset, keys] of datasets) for (const [key, kind] of keys) yield { symbol, dataset, key, kind }
   }
 
   /** True if this is what the incident lost, and not a new loss: another key of the same dataset that is gone is one. */
-  covers({ symbol, dataset, key, kind }: Pick<Lack, 'symbol' | 'dataset' | 'key' | 'kind'>): boolean {
+  covers({ symbol, dataset, key, kind }: LostKey): boolean {
     const keys = this.missing.get(symbol)?.get(dataset)
     return keys !== undefined && (kind !== 'missing' || keys.has(key))
   }
 
-  /** Takes note that a dataset of a symbol is back. */
-  settle(symbol: string, dataset: string): void {
+  /** The keys that a dataset of a symbol lost and that are not back yet. */
+  lostBy(symbol: string, dataset: string): Iterable<string> {
+    return this.missing.get(symbol)?.get(dataset)?.keys() ?? []
+  }
+
+  /** Takes note that a dataset of a symbol is whole, and what became of the keys that it had lost. */
+  settle(symbol: string, dataset: string, fateOf: FateOf): void {
+    for (const key of this.lostBy(symbol, dataset)) this.fates.settle(key, dataset, fateOf(key))
     const datasets = this.missing.get(symbol)
     if (datasets?.delete(dataset) && datasets.size === 0) this.missing.delete(symbol)
   }
 
   /** Takes note that a symbol is no longer wanted. */
   forget(symbol: string): void {
-    this.missing.delete(symbol)
+    for (const dataset of [...(this.missing.get(symbol)?.keys() ?? [])]) this.settle(symbol, dataset, () => 'unwanted')
   }
 
   /** True if everything is back. */
@@ -86,15 +178,50 @@ export class Incident {
     this.verifiedAt = Date.now()
   }
 
+  /** That everything is back, while more may be lost for another `hold` ms; undefined if that was said. */
+  allBack(hold: number): LogEvent | undefined {
+    if (this.saidBack) return undefined
+    this.saidBack = true
+    return { event: 'all_back', incident: this.id, hold_ms: hold }
+  }
+
+  /** That it goes on, with what it has come to. */
+  continues(now: number): LogEvent {
+    const { lost, back } = this.fates.counts
+    return {
+      event: 'data_loss_continues',
+      incident: this.id,
+      cause: this.cause,
+      causes: [...this.causes],
+      losses: this.losses,
+      for_ms: now - this.detectedAt,
+      keys_lost: lost,
+      keys_back: back,
+      symbols_lost: this.touched.size,
+      symbols: [...this.touched].slice(0, NAMES),
+      datasets: [...this.datasets],
+      classes: [...this.classes.values()],
+    }
+  }
+
   healed(): LogEvent {
     const { keys, samples, fields, leftOut, superseded } = this.tally
+    const { lost, back, expired, unwanted, unwantedKeys } = this.fates.counts
     return {
       event: 'healed',
       incident: this.id,
       supersedes: [...this.supersedes],
       cause: this.cause,
+      causes: [...this.causes],
+      losses: this.losses,
       time_to_detect_ms: this.detectedAt - this.suspicion.since,
       time_to_heal_ms: this.verifiedAt - this.suspicion.since,
+      keys_lost: lost,
+      keys_back: back,
+      keys_expired: expired,
+      keys_unwanted: lost - back - expired,
+      unwanted: { ...unwanted },
+      unwanted_keys: [...unwantedKeys],
       keys,
       samples,
       fields,
@@ -103,108 +230,9 @@ export class Incident {
       superseded,
     }
   }
-}
 
-/** How many names an alert spells out. */
-const NAMES = 5
-
-/** For how long a loss of single keys counts as part of an incident of the same cause that is still open, in ms. */
-const JOIN_WITHIN = 60_000
-
-/** True if a loss belongs to the incident that is open: an eviction storm is one incident a minute, not one a key. */
-export function joins(open: Incident, cause: Cause, suspicion: Suspicion): boolean {
-  return suspicion.scope !== 'all' && open.cause === cause && suspicion.at - open.detectedAt < JOIN_WITHIN
-}
-
-/** One line a dataset about keys that differ without any sign of a loss. */
-export function driftEvents(lacks: readonly Lack[]): LogEvent[] {
-  return [...new Set(lacks.map(({ dataset }) => dataset))].map((dataset) => {
-    const its = lacks.filter((lack) => lack.dataset === dataset)
-    return {
-      event: 'drift',
-      dataset,
-      kinds: countKinds(its),
-      keys: its.slice(0, NAMES).map(({ key }) => key),
-      keys_drifted: its.length,
-      symbols: [...new Set(its.map(({ symbol }) => symbol))].slice(0, NAMES),
-      missing: its.reduce((total, { missing }) => total + missing, 0),
-      differing: its.reduce((total, { differing }) => total + differing, 0),
-    }
-  })
-}
-
-function countKinds(lacks: readonly Lack[]): Record<string, number> {
-  const kinds: Record<string, number> = {}
-  for (const { kind } of lacks) kinds[kind] = (kinds[kind] ?? 0) + 1
-  return kinds
-}
-
-function isoOf(time: number | undefined): string | undefined {
-  return time === undefined ? undefined : new Date(time).toISOString()
-}
-
-export interface LossFacts {
-  readonly incident: Incident
-  readonly lacks: readonly Lack[]
-  readonly before: ServerFacts | undefined
-  readonly now: ServerFacts
-  readonly wholeAt: number | undefined
-  readonly client: Record<string, string> | undefined
-  /** What of each class of keys is gone. */
-  readonly classes: ClassLoss[]
-}
-
-/** The alert of a confirmed loss, with everything that the server tells about how it came about. */
-export function dataLoss({ incident, lacks, before, now, wholeAt, client, classes }: LossFacts): LogEvent {
-  return {
-    event: 'data_loss',
-    incident: incident.id,
-    cause: incident.cause,
-    run_id: now.runId,
-    previous_run_id: before?.runId,
-    keys_lost: lacks.filter(({ kind }) => kind === 'missing').length,
-    keys_incomplete: countKinds(lacks.filter(({ kind }) => kind !== 'missing')),
-    symbols_lost: incident.symbols.size,
-    symbols: [...incident.symbols].slice(0, NAMES),
-    last_seen_whole_at: isoOf(wholeAt),
-    time_to_detect_ms: incident.detectedAt - incident.suspicion.since,
-    classes,
-    evidence: evidence(incident.suspicion, before, now, client),
-  }
-}
-
-function evidence(
-  suspicion: Suspicion,
-  before: ServerFacts | undefined,
-  now: ServerFacts,
-  client: Record<string, string> | undefined,
-): Record<string, unknown> {
-  const { flushall, flushdb, swapdb } = callsSince(before, now)
-  const evicted = Math.max(0, (now.evictedKeys ?? 0) - (before?.runId === now.runId ? (before?.evictedKeys ?? 0) : 0))
-  return {
-    signals: [...suspicion.signals],
-    key_events: suspicion.keyEvents,
-    first_look: before === undefined,
-    uptime_s: now.uptimeSeconds,
-    loading: now.loading,
-    role: now.role,
-    version: now.version,
-    aof_enabled: now.aofEnabled,
-    rdb_last_save_at: isoOf(now.rdbLastSaveAt),
-    rdb_last_status: now.rdbLastStatus,
-    // What Redis had on disk when it was last seen whole: only these changes a snapshot lacks, and an append-only file none.
-    aof_enabled_before: before?.aofEnabled,
-    appendfsync_before: before?.appendfsync,
-    aof_last_write_status_before: before?.aofLastWriteStatus,
-    unsaved_changes_before: before?.rdbChangesSinceSave,
-    unsaved_since: isoOf(before?.rdbLastSaveAt),
-    flushall_calls: flushall,
-    flushdb_calls: flushdb,
-    swapdb_calls: swapdb,
-    evicted_keys: evicted,
-    used_memory: now.usedMemory,
-    maxmemory: now.maxMemory,
-    maxmemory_policy: now.maxMemoryPolicy,
-    ...(client ? { client } : {}),
+  /** The spell to remember it by. */
+  get ended(): Spell {
+    return { ...this.spell, level: this.level, times: this.spell.times + this.losses - 1 }
   }
 }

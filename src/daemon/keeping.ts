@@ -138,7 +138,8 @@ function ratchets(life: Life, { config, events, conditions, emit }: KeepingConte
     out.next(ratchet)
     return () => abort.abort()
   })
-  const alerts = events.pipe(filter((event) => event.event === 'data_loss' && event.cause === 'flush'))
+  const isLoss = ({ event }: LogEvent): boolean => event === 'data_loss' || event === 'loss_joined'
+  const alerts = events.pipe(filter((event) => isLoss(event) && 'cause' in event && event.cause === 'flush'))
   return opened.pipe(
     mergeMap((ratchet) => merge(watchFlushes(life), alerts).pipe(concatMap(() => ratchet.freeze('flush')))),
   )

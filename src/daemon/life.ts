@@ -17,6 +17,7 @@ import {
   race,
   retry,
   Subject,
+  switchMap,
   take,
   tap,
   timer,
@@ -46,6 +47,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const { guard, server } = context
   const tasks = new Subject<Task>()
   const looks = new Subject<Suspicion>()
+  const closings = new Subject<number>()
   const retries = new Retries()
   const unsettled = new Unsettled()
   // Until the first survey is judged, a change must not fill in what the survey is about to miss.
@@ -85,14 +87,21 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   const work = steps.pipe(
     takenIn(life, context),
     delayWhen(({ delay }) => (delay > 0 ? race(timer(delay), context.recoveries.pipe(take(1))) : of(0))),
-    tap(({ tasks: more, suspicions }) => {
+    tap(({ tasks: more, suspicions, closeIn }) => {
+      if (closeIn !== undefined) closings.next(closeIn)
       for (const task of more) tasks.next(task.attempt > 0 ? retries.take(task) : task)
       for (const suspicion of suspicions) looks.next(suspicion)
     }),
     ignoreElements(),
   )
+  // A look at nothing, in its turn: what is suspected by then comes first.
+  const closes = closings.pipe(
+    switchMap((ms) => timer(ms)),
+    tap(() => looks.next(suspect('poll', new Set(), Date.now(), Date.now()))),
+    ignoreElements(),
+  )
   return begun(life, context).pipe(
-    mergeMap(() => work),
+    mergeMap(() => merge(closes, work)),
     catchError((error: unknown) => {
       life.fail(redisTrouble(error, server))
       return NEVER
@@ -117,8 +126,9 @@ function begun(life: Life, context: LifeContext): Observable<void> {
     const previous = guard.losses.lastRunId
     await guard.begin(life)
     const { runId, version } = life.facts
-    const down = conditions.worked('redis')
-    emit({ event: 'redis_up', run_id: runId, previous_run_id: previous, version, down_for_ms: down })
+    const up = { event: 'redis_up', run_id: runId, previous_run_id: previous, version } as const
+    if (!conditions.isDown('redis')) emit({ ...up, down_for_ms: 0 })
+    conditions.worked('redis', (down_for_ms, flapping) => ({ ...up, down_for_ms, ...flapping }))
   }).pipe(
     retry({
       delay: (error: unknown) => {

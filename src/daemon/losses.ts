@@ -1,15 +1,25 @@
 import { type Case, causeOf } from '../decide/cause.js'
 import { EvictionDelay } from '../decide/eviction-delay.js'
+import { Recurrences } from '../decide/storm.js'
 import type { Holdings } from '../holdings.js'
-import type { Lack, ServerFacts, Suspicion } from '../model.js'
+import type { Cause, Lack, ServerFacts, Suspicion } from '../model.js'
 import { findCulprit } from '../redis/culprit.js'
 import { type Life, readFacts } from '../redis/life.js'
 import { readEpoch } from '../redis/marks.js'
 import type { ClassLoss, Emit } from '../report/events.js'
-import { dataLoss, Incident, joins } from './incident.js'
+import { type FateOf, Incident, type LostKey } from './incident.js'
+import { dataLoss, lossJoined } from './loss-events.js'
 
 /** Asks Redis how many keys of each class are gone; of those of the datasets it is known which. */
 export type ClassLosses = (probe: Life['probe'], missing: readonly string[]) => Promise<ClassLoss[]>
+
+export interface GuardSettings {
+  readonly classLosses?: ClassLosses
+  /** Within how many ms of its end an incident is opened again by a loss of the same cause; 0 by default. */
+  readonly storm?: number
+  /** True while the connection to Redis breaks again and again. */
+  readonly isFlapping?: () => boolean
+}
 
 /** Tells a loss from what is merely lacking, alerts, and keeps the incident that is open. */
 export class Losses {
@@ -20,18 +30,40 @@ export class Losses {
   private before: ServerFacts | undefined
   private wholeAt: number | undefined
   private readonly evictions = new EvictionDelay()
+  /** How incidents follow one another, and the last one of each cause. */
+  private readonly recurrences: Recurrences<Cause>
+  private readonly lastIds = new Map<Cause, number>()
+  /** How many losses were confirmed. */
+  private count = 0
+  private telling: NodeJS.Timeout | undefined
 
+  /** `storm`: within how many ms of its end an incident is opened again by a loss of the same cause. */
   constructor(
     private readonly holdings: Holdings,
     private readonly emit: Emit,
     private readonly classLosses: ClassLosses = async () => [],
-  ) {}
+    storm = 0,
+  ) {
+    this.recurrences = new Recurrences(storm)
+  }
 
   /** Goes on where another left off. */
-  follow({ before, wholeAt, opened }: Losses): void {
+  follow({ before, wholeAt, opened, recurrences, lastIds }: Losses): void {
     this.before = before
     this.wholeAt = wholeAt
     this.opened = opened
+    this.recurrences.follow(recurrences)
+    for (const [cause, id] of lastIds) this.lastIds.set(cause, id)
+  }
+
+  /** How many losses were confirmed: those that joined an open incident, too. */
+  get confirmed(): number {
+    return this.count
+  }
+
+  /** Says nothing more. */
+  stop(): void {
+    clearTimeout(this.telling)
   }
 
   /** Notes that everything was seen whole. */
@@ -64,8 +96,24 @@ export class Losses {
   }
 
   /** True if the open incident has lost this already. */
-  covers(lack: Lack): boolean {
+  covers(lack: LostKey): boolean {
     return this.incident?.covers(lack) ?? false
+  }
+
+  /** What has become of keys that a dataset of a symbol lost: to be asked once its keys are recorded. */
+  fateOf(symbol: string, dataset: string): FateOf {
+    const { holdings } = this
+    const isDue = (key: string): boolean => holdings.ownerOf(key) !== undefined && !holdings.mustStand(key)
+    const expired = new Set([...(this.incident?.lostBy(symbol, dataset) ?? [])].filter(isDue))
+    return (key) => {
+      if (holdings.ownerOf(key) !== undefined) return 'back'
+      return expired.has(key) ? 'expired' : 'unwanted'
+    }
+  }
+
+  /** Takes note that a symbol is no longer wanted. */
+  forget(symbol: string): void {
+    this.incident?.forget(symbol)
   }
 
   /** Alerts where nothing of the datasets is newly lost, but the epoch is gone, and keys of other classes with it. */
@@ -75,8 +123,8 @@ export class Losses {
   }
 
   /**
-   * Alerts: opens an incident, or adds to the one that is open. Returns how long healing should wait, in ms. Where nothing of the
-   * datasets is lost, it alerts only if keys of other classes are.
+   * Takes in a loss: opens an incident with an alert, or adds to the one that is open. Returns how long healing should wait, in ms. Where
+   * nothing of the datasets is lost, it counts only if keys of other classes are.
    */
   async alert(
     suspicion: Suspicion,
@@ -90,24 +138,56 @@ export class Losses {
     const missing = lost.filter(({ kind }) => kind === 'missing').map(({ key }) => key)
     const gone = missing.length
     const share = before === undefined || lost.length === 0 ? 1 : gone / Math.max(1, this.standing(open))
-    const cause = causeOf({ suspicion, before, now, lacks: lost, share, epochStands })
+    const concluded = causeOf({ suspicion, before, now, lacks: lost, share, epochStands })
+    const cause = open && isUnseen(concluded, suspicion) ? open.cause : concluded
     const delay = cause === 'eviction' ? this.evictions.next(now.at) : 0
-    if (open && joins(open, cause, suspicion)) {
-      open.take(lost)
-      return delay
-    }
+    const joined = open && joins(open, cause, suspicion) ? open : undefined
+    // Single keys of the same cause say nothing of other classes.
+    const isMore = joined !== undefined && suspicion.scope !== 'all' && joined.causes.has(cause)
     const [client, classes] = await Promise.all([
-      cause === 'flush' || cause === 'swapdb' ? findCulprit(probe) : undefined,
+      !joined && (cause === 'flush' || cause === 'swapdb') ? findCulprit(probe) : undefined,
       // The alert must not wait for what cannot be counted.
-      this.classLosses(probe, missing).catch(() => []),
+      isMore ? [] : this.classLosses(probe, missing).catch(() => []),
     ])
     if (lost.length === 0 && !classes.some(({ keys_gone }) => keys_gone)) return 0
-    const incident = new Incident(++this.opened, cause, suspicion, Date.now(), open?.ids ?? [])
+    this.count++
+    if (joined) {
+      joined.join(cause, suspicion, lost, classes)
+      this.emit(lossJoined(joined, cause, suspicion, lost, classes))
+      this.tell(joined)
+      return delay
+    }
+    const incident = this.open(cause, suspicion, open)
     incident.take(lost)
+    incident.count(classes)
     this.emit(dataLoss({ incident, lacks: lost, before, now, wholeAt: this.wholeAt, client, classes }))
-    incident.take(open?.outstanding() ?? [])
+    if (open) incident.inherit(open)
     this.incident = incident
     return delay
+  }
+
+  private open(cause: Cause, suspicion: Suspicion, open: Incident | undefined): Incident {
+    clearTimeout(this.telling)
+    const detectedAt = Date.now()
+    const spell = this.recurrences.begin(cause, detectedAt)
+    const last = spell.level > 0 ? this.lastIds.get(cause) : undefined
+    const id = last ?? ++this.opened
+    return new Incident({ id, cause, suspicion, detectedAt, spell, open })
+  }
+
+  /** Tells that an incident goes on, now or as soon as it may be told. */
+  private tell(incident: Incident): void {
+    clearTimeout(this.telling)
+    const now = Date.now()
+    const wait = incident.pace.wait(now, incident.hasNews)
+    if (wait > 0) {
+      this.telling = setTimeout(() => this.tell(incident), wait)
+      this.telling.unref()
+      return
+    }
+    incident.pace.told(now)
+    incident.hasNews = false
+    this.emit(incident.continues(now))
   }
 
   /** How many keys stood until now: those that the open incident has not yet brought back could not be lost again. */
@@ -116,12 +196,41 @@ export class Losses {
     return this.holdings.count((owner, key) => !open.covers({ ...owner, key, kind: 'missing' }))
   }
 
+  /** How long the open incident must be quiet before it is over, in ms, though everything is back; 0 if it is over, or is not. */
+  get hold(): number {
+    return this.incident?.isOver ? this.incident.quietIn(Date.now()) : 0
+  }
+
+  /** Says that everything is back, where the incident is not over yet. */
+  tellBack(hold: number): void {
+    const event = this.incident?.allBack(hold)
+    if (event) this.emit(event)
+  }
+
   /** Says so if the open incident is over, and returns the symbols that it had lost. */
   close(): ReadonlySet<string> {
     const { incident } = this
     if (!incident?.isOver) return new Set()
+    clearTimeout(this.telling)
+    const now = Date.now()
+    // What is new must be told before it is said to be over.
+    if (incident.hasNews) this.emit(incident.continues(now))
     this.emit(incident.healed())
+    for (const cause of incident.causes) {
+      this.recurrences.end(cause, incident.ended, now)
+      this.lastIds.set(cause, incident.id)
+    }
     this.incident = undefined
     return incident.symbols
   }
+}
+
+/** True if no key event tells of a deletion: what more is gone while an incident is open was taken by what opened it. */
+function isUnseen(cause: Cause, { keyEvents }: Suspicion): boolean {
+  return (cause === 'deletion' || cause === 'unknown') && Object.keys(keyEvents).length === 0
+}
+
+/** True if a loss belongs to the incident that is open: unless that is about single keys, and this one about everything. */
+function joins(open: Incident, cause: Cause, { scope }: Suspicion): boolean {
+  return scope !== 'all' || open.isWholesale || open.causes.has(cause)
 }

@@ -21,6 +21,8 @@ const WHOLESALE: ReadonlySet<Cause> = new Set(['flush', 'restart', 'replacement'
 const RETRY_FIRST = 1_000
 const RETRY_LAST = 60_000
 const ATTEMPTS = 20
+/** How long to wait where another loss came meanwhile, in ms: in a storm that goes on for as long as it does. */
+const OUTRUN = 100
 
 export interface RecoveryContext {
   readonly config: Config
@@ -61,10 +63,10 @@ export function watchRecovery(context: RecoveryContext): Observable<never> {
     tap((event) => {
       // An append-only file is linked aside at a flush only, and may tell of it before a restart hides the cause.
       if (event.event === 'kept_aside' && event.what === 'aof') frozenAt = Date.now()
+      if (mayTakeAll(event)) losses++
     }),
     map((event) => lossOf(event, Date.now() - frozenAt < FLUSHED)),
     filter((loss) => loss !== undefined),
-    tap(() => losses++),
     map((loss) => ({ loss, end: beginWork() })),
     // One after the other, each to its end: a newer loss does not name again what was gone before it.
     concatMap(({ loss, end }) =>
@@ -74,8 +76,14 @@ export function watchRecovery(context: RecoveryContext): Observable<never> {
   )
 }
 
+/** True if what was brought back until now may be gone again. A flush need not be told as a loss: all may be gone already. */
+function mayTakeAll(event: LogEvent): boolean {
+  if (event.event === 'suspicion') return event.signals.includes('flush')
+  return (event.event === 'data_loss' || event.event === 'loss_joined') && WHOLESALE.has(event.cause)
+}
+
 function lossOf(event: LogEvent, wasFrozen: boolean): Loss | undefined {
-  if (event.event !== 'data_loss' || !WHOLESALE.has(event.cause)) return undefined
+  if ((event.event !== 'data_loss' && event.event !== 'loss_joined') || !WHOLESALE.has(event.cause)) return undefined
   const { cause, incident, classes } = event
   const match = classes.flatMap(({ match, recovery, keys_before: keys, keys_gone: gone }) => {
     // A flush takes all; what stands again already its writers have made since.
@@ -100,11 +108,14 @@ async function recoverLoss(
   const { incident } = loss
   const startedAt = Date.now()
   let said: string | undefined
-  for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; ) {
     try {
       const losses = countLosses()
       const { file, takenAt, copied, kept } = await bringBack(loss, config, signal)
-      if (losses !== countLosses()) continue
+      if (losses !== countLosses()) {
+        await delay(OUTRUN, undefined, { signal })
+        continue
+      }
       const taken_at = new Date(takenAt).toISOString()
       emit({ event: 'keys_recovered', incident, file, taken_at, keys: copied, kept, took_ms: Date.now() - startedAt })
       return
@@ -115,7 +126,7 @@ async function recoverLoss(
       if (reason !== said) emit({ event: 'recover_failed', incident, code, reason, hint })
       said = reason
       if (!trouble.passing) return
-      const wait = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** attempt)
+      const wait = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** attempt++)
       await delay(wait, undefined, { signal }).catch(() => undefined)
     }
   }

@@ -34,6 +34,8 @@ export interface Board {
   readonly incidents: Incident[]
   /** The incident that is not over. */
   open: number | undefined
+  /** True while all that it lost is back, and it is only open as more may be lost. */
+  back: boolean
   /** How many incidents there were. */
   losses: number
   /** What works with less, by its name. */
@@ -119,6 +121,7 @@ export function blankBoard(rekindle: string, at: number): Board {
     lost: new Set(),
     incidents: [],
     open: undefined,
+    back: false,
     losses: 0,
     degraded: new Map(),
     latencies: [],

@@ -1,6 +1,6 @@
 import type { ChangeSource } from '../decide/change-sources.js'
-import type { Cause } from '../model.js'
-import type { ClassLoss, KeepingEvent } from './events-keeping.js'
+import type { KeepingEvent } from './events-keeping.js'
+import type { LossEvent } from './events-losses.js'
 
 export type { ClassLoss } from './events-keeping.js'
 
@@ -32,6 +32,10 @@ export type LogEvent =
       symbols: number
       /** How many there are. */
       keys: number
+      /** The incident that is open though everything is back, as more may be lost; absent if there is none. */
+      incident?: number | undefined
+      /** True for one of many while the connection breaks again and again: then it is of level `debug`. */
+      repeated?: boolean
     }
   /** Redis cannot be used; at the change of state and then once a minute. */
   | {
@@ -44,8 +48,14 @@ export type LogEvent =
       hint: string
       /** For how long it has been away, or had been. */
       down_for_ms: number
+      /** How often it went away, this time included, each soon after it had come back; absent for a first time. */
+      times?: number
+      /** Within how long; absent for a first time. */
+      within_ms?: number
+      /** True for one of many in a short time: then it is of level `debug`. */
+      repeated?: boolean
     }
-  /** Redis can be used. */
+  /** Redis can be used. One that goes away again and again is said to be up once it has been so for a while. */
   | {
       event: 'redis_up'
       run_id: string | undefined
@@ -54,11 +64,32 @@ export type LogEvent =
       /** Of Redis. */
       version: string | undefined
       down_for_ms: number
+      times?: number
+      within_ms?: number
+      repeated?: boolean
+      /** For how long it has been up: where that was waited for; absent if it was not. */
+      stable_for_ms?: number
     }
   /** PostgreSQL cannot be used; at the change of state and then once a minute. */
-  | { event: 'postgres_down'; code: string; reason: string; hint: string; down_for_ms: number }
+  | {
+      event: 'postgres_down'
+      code: string
+      reason: string
+      hint: string
+      down_for_ms: number
+      times?: number
+      within_ms?: number
+      repeated?: boolean
+    }
   /** PostgreSQL can be used again. */
-  | { event: 'postgres_up'; down_for_ms: number }
+  | {
+      event: 'postgres_up'
+      down_for_ms: number
+      times?: number
+      within_ms?: number
+      repeated?: boolean
+      stable_for_ms?: number
+    }
   /** Something may have been lost; nothing is confirmed. */
   | {
       event: 'suspicion'
@@ -69,63 +100,7 @@ export type LogEvent =
       /** Keyspace events on our keys that led here, by name: `{ del: 3 }`. */
       key_events: Record<string, number>
     }
-  /** A survey has confirmed a loss: one for one incident. */
-  | {
-      event: 'data_loss'
-      /** Its number since Rekindle started: the same in every event about it. */
-      incident: number
-      /** What most likely happened. */
-      cause: Cause
-      run_id: string | undefined
-      previous_run_id: string | undefined
-      /** How many keys of datasets are gone. */
-      keys_lost: number
-      /** Keys that stand but lack their newest values, have a hole, differ, or hold another type. */
-      keys_incomplete: Record<string, number>
-      /** How many symbols lack something. */
-      symbols_lost: number
-      /** The first few names. */
-      symbols: string[]
-      /** When everything was last known to be whole, as of ISO 8601; absent if it never was. */
-      last_seen_whole_at: string | undefined
-      /** From the earliest moment at which it can have happened to this line. */
-      time_to_detect_ms: number
-      /** Class by class, those of no dataset too: what is gone, and what brings it back. Empty where none are configured. */
-      classes: ClassLoss[]
-      /** What Redis told, and what the cause was concluded from: signals, counters of INFO, the client that flushed. */
-      evidence: Record<string, unknown>
-    }
-  /** A symbol that an incident touched is whole again. */
-  | {
-      event: 'symbol_healed'
-      /** The incident. */
-      incident: number | undefined
-      /** Its name; `rows.<name>` for the rows of a dataset that stand for themselves. */
-      symbol: string
-    }
-  /** Everything that an incident lost is back and verified. */
-  | {
-      event: 'healed'
-      incident: number
-      /** Earlier incidents that were still open when this one came, and are over with it. */
-      supersedes: number[]
-      cause: Cause
-      time_to_detect_ms: number
-      /** From the same moment to the last key verified. */
-      time_to_heal_ms: number
-      /** How many were written. */
-      keys: number
-      /** Samples of series that were written. */
-      samples: number
-      /** Fields, members and other values that were written. */
-      fields: number
-      /** How many had lost something. */
-      symbols: number
-      /** Values that Redis cannot hold: NULL, NaN, infinity. */
-      left_out: number
-      /** Values left alone, since a live writer had changed them meanwhile. */
-      superseded: number
-    }
+  | LossEvent
   /** Redis and PostgreSQL differ without any sign of a loss; it is being mended. */
   | {
       event: 'drift'
@@ -186,6 +161,9 @@ export type LogEvent =
       hint: string
       /** For how long. */
       since_ms: number
+      times?: number
+      within_ms?: number
+      repeated?: boolean
     }
   /** A part works again. */
   | {
@@ -193,6 +171,10 @@ export type LogEvent =
       what: string
       /** How long it had not. */
       after_ms: number
+      times?: number
+      within_ms?: number
+      repeated?: boolean
+      stable_for_ms?: number
     }
   /** Notifications on our channel that are not ours, since the last such line. */
   | {

@@ -12,11 +12,15 @@ const CLASSES = 20
 export interface Incident {
   readonly id: number
   readonly cause: Cause
-  /** When it was alerted, in epoch ms. */
+  /** Other causes of what it lost. */
+  others: readonly Cause[]
+  /** How many losses were confirmed. */
+  losses: number
+  /** When it was first alerted, in epoch ms. */
   readonly at: number
   readonly keysLost: number
   readonly keysIncomplete: number
-  readonly symbolsLost: number
+  symbolsLost: number
   /** The first few names. */
   readonly symbols: readonly string[]
   readonly wholeAt: string | undefined
@@ -40,6 +44,11 @@ export interface Healed {
   readonly samples: number
   readonly fields: number
   readonly symbols: number
+  /** Keys that were lost, and those of them that PostgreSQL no longer wants. */
+  readonly lost: number
+  readonly unwanted: number
+  /** The first few names of these. */
+  readonly unwantedKeys: readonly string[]
 }
 
 export type Recovered =
@@ -48,11 +57,21 @@ export type Recovered =
 
 type EventOf<Name extends LogEvent['event']> = Extract<LogEvent, { event: Name }>
 
-/** Takes in a loss. */
-export function addLoss(incidents: Incident[], event: EventOf<'data_loss'>, at: number): void {
+/** Takes in a loss; true if an incident that was over is open again with it. */
+export function addLoss(incidents: Incident[], event: EventOf<'data_loss'>, at: number): boolean {
+  const known = event.reopened ? incidents.findLast(({ id }) => id === event.incident) : undefined
+  if (known) {
+    known.losses++
+    known.healed = undefined
+    known.symbolsLost = event.symbols_lost
+    known.symbolsBack = 0
+    return true
+  }
   const incident: Incident = {
     id: event.incident,
     cause: event.cause,
+    others: othersOf(event),
+    losses: 1,
     at,
     keysLost: event.keys_lost,
     keysIncomplete: Object.values(event.keys_incomplete).reduce((sum, count) => sum + count, 0),
@@ -67,11 +86,27 @@ export function addLoss(incidents: Incident[], event: EventOf<'data_loss'>, at: 
     recovered: undefined,
   }
   keepLast(incidents, incident, INCIDENTS)
+  return false
+}
+
+function othersOf({ cause, causes }: EventOf<'data_loss' | 'healed'>): Cause[] {
+  return causes.filter((each) => each !== cause)
+}
+
+/** Takes in one more loss of an incident. */
+export function addJoined(incidents: readonly Incident[], event: EventOf<'loss_joined'>): void {
+  const incident = incidents.findLast(({ id }) => id === event.incident)
+  if (!incident) return
+  incident.losses++
+  incident.symbolsLost = event.symbols_lost
+  incident.symbolsBack = Math.max(0, event.symbols_lost - event.symbols_lacking)
+  const { cause, others } = incident
+  if (event.cause !== cause && !others.includes(event.cause)) incident.others = [...others, event.cause]
 }
 
 /** Closes a loss and the earlier ones that it took over. */
 export function addHealed(incidents: readonly Incident[], event: EventOf<'healed'>, at: number): void {
-  const { incident: id, supersedes, time_to_heal_ms: healMs, keys, samples, fields, symbols } = event
+  const { incident: id, supersedes } = event
   closeAll(
     incidents.filter((incident) => supersedes.includes(incident.id)),
     at,
@@ -79,7 +114,10 @@ export function addHealed(incidents: readonly Incident[], event: EventOf<'healed
   // The number is that of an earlier one, too, where the daemon has begun anew.
   const incident = incidents.findLast((each) => each.id === id)
   if (!incident) return
-  incident.healed = { at, healMs, keys, samples, fields, symbols }
+  const { time_to_heal_ms: healMs, keys, samples, fields, symbols, keys_lost: lost, keys_unwanted: unwanted } = event
+  const unwantedKeys = event.unwanted_keys.slice(0, 5).map((key) => cut(key, 100))
+  incident.healed = { at, healMs, keys, samples, fields, symbols, lost, unwanted, unwantedKeys }
+  incident.others = othersOf(event)
   incident.symbolsBack = incident.symbolsLost
 }
 
@@ -88,7 +126,8 @@ export function closeAll(incidents: readonly Incident[], at: number): void {
   for (const incident of incidents) {
     if (incident.healed) continue
     const healMs = Math.max(0, at - incident.at + incident.detectMs)
-    incident.healed = { at, healMs, keys: 0, samples: 0, fields: 0, symbols: 0 }
+    const nothing = { keys: 0, samples: 0, fields: 0, symbols: 0, lost: 0, unwanted: 0, unwantedKeys: [] }
+    incident.healed = { at, healMs, ...nothing }
     incident.symbolsBack = incident.symbolsLost
   }
 }

@@ -2,7 +2,7 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 import { redactUrl } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import type { Emit } from './events.js'
-import { LEVELS, sentence } from './sentences.js'
+import { levelOf, sentence } from './sentences.js'
 
 /** Opens the log: one JSON object a line on `destination`, stdout by default. No line ever holds the password of a configured URL. */
 export function openLog(
@@ -19,7 +19,7 @@ export function openLog(
     },
     destination,
   )
-  return { logger, emit: (event) => logger[LEVELS[event.event]](redactValues(event), redactUrl(sentence(event))) }
+  return { logger, emit: (event) => logger[levelOf(event)](redactValues(event), redactUrl(sentence(event))) }
 }
 
 /** The same event with no password in any of its texts, however deep. Done before a line is made of it, so that it stays JSON. */

@@ -45,7 +45,22 @@ export function countEvents(registry: Registry): Counting {
 }
 
 function lossCounts(registry: Registry): Counts {
-  const losses = counter(registry, 'rekindle_losses_total', 'Confirmed losses of data, by cause.', { cause: CAUSES })
+  const losses = counter(
+    registry,
+    'rekindle_losses_total',
+    'Confirmed losses of data, by cause; of an incident, each one.',
+    { cause: CAUSES },
+  )
+  const incidents = counter(
+    registry,
+    'rekindle_incidents_total',
+    'Incidents that were alerted: losses that come one upon the other are one.',
+  )
+  const unwanted = counter(
+    registry,
+    'rekindle_unwanted_keys_total',
+    'Lost keys that did not come back, since PostgreSQL no longer wants them.',
+  )
   const lost = counter(registry, 'rekindle_lost_keys_total', 'Keys that were gone when a loss was confirmed.')
   const detect = histogram(registry, 'rekindle_time_to_detect_seconds', 'From a loss to its alert.')
   const heal = histogram(registry, 'rekindle_time_to_heal_seconds', 'From a loss to the last key verified.')
@@ -84,14 +99,20 @@ function lossCounts(registry: Registry): Counts {
     'rekindle_sync_latency_seconds',
     'From the notice of a change in PostgreSQL to its value verified in Redis.',
   )
+  const counted = ({ cause, keys_lost, time_to_detect_ms }: EventOf<'data_loss' | 'loss_joined'>): void => {
+    losses.inc({ cause: oneOf(cause, CAUSES) })
+    lost.inc(keys_lost)
+    detect.observe(seconds(time_to_detect_ms))
+  }
   return {
-    data_loss: ({ cause, keys_lost, time_to_detect_ms }) => {
-      losses.inc({ cause: oneOf(cause, CAUSES) })
-      lost.inc(keys_lost)
-      detect.observe(seconds(time_to_detect_ms))
+    data_loss: (event) => {
+      counted(event)
+      incidents.inc()
     },
+    loss_joined: counted,
     healed: (event) => {
-      healed.inc(1 + event.supersedes.length)
+      healed.inc(event.losses)
+      unwanted.inc(event.keys_unwanted)
       heal.observe(seconds(event.time_to_heal_ms))
       keys.inc(event.keys)
       samples.inc(loss, event.samples)

@@ -100,6 +100,7 @@ function seconds(ms: number | undefined): number | undefined {
 /** The parts that are told apart: what `degraded` may name beside datasets. */
 export const PARTS: readonly string[] = [
   'healing',
+  'settling',
   'scrub',
   'settling',
   'poll',

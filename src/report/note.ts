@@ -1,11 +1,11 @@
 import type { Board } from './board.js'
 import type { LogEvent } from './events.js'
-import { addHealed, addLoss, addRecovery, addSymbolHealed, closeAll } from './incidents.js'
+import { addHealed, addJoined, addLoss, addRecovery, addSymbolHealed, closeAll } from './incidents.js'
 import { addLatency } from './latencies.js'
 import { noteBackups } from './note-backups.js'
 import { noteDoubt, noteSymbol, noteSymbols, noteWhole } from './note-symbols.js'
 import { cut, keepLast, setWithin } from './ring.js'
-import { LEVELS, sentence } from './sentences.js'
+import { levelOf, sentence } from './sentences.js'
 
 /** How many lines of the log are kept, and how many things at once may be degraded or at risk. */
 const JOURNAL = 60
@@ -23,7 +23,7 @@ export function note(board: Board, event: LogEvent, at: number): void {
   noteConditions(board, event, at)
   noteChanges(board, event, at)
   noteBackups(board.backups, event, at)
-  const level = LEVELS[event.event]
+  const level = levelOf(event)
   if (level !== 'debug') {
     keepLast(board.journal, { at, level, event: event.event, text: cut(sentence(event)) }, JOURNAL)
   }
@@ -40,6 +40,8 @@ function noteServers(board: Board, event: LogEvent, at: number): void {
       board.guards = { redis: event.redis, postgres: event.postgres, datasets: event.datasets.slice(0, 100) }
       return
     case 'redis_up':
+      // Said once more, since it has been so for a while.
+      if (event.stable_for_ms !== undefined) return
       board.redis = { state: 'up', at, trouble: undefined, runId: event.run_id, version: event.version }
       board.settled = false
       // Perhaps by another list of symbols: how many there are is said when all are whole.
@@ -64,8 +66,11 @@ function noteServers(board: Board, event: LogEvent, at: number): void {
     }
     case 'watching':
       board.settled = true
-      board.open = undefined
-      closeAll(board.incidents, at)
+      board.open = event.incident
+      closeAll(
+        board.incidents.filter(({ id }) => id !== event.incident),
+        at,
+      )
       board.keys = event.keys
       noteWhole(board, event.symbols, at)
       return
@@ -77,9 +82,16 @@ function noteServers(board: Board, event: LogEvent, at: number): void {
 function noteLosses(board: Board, event: LogEvent, at: number): void {
   switch (event.event) {
     case 'data_loss':
-      board.losses++
+      if (!addLoss(board.incidents, event, at)) board.losses++
       board.open = event.incident
-      addLoss(board.incidents, event, at)
+      board.back = false
+      return
+    case 'loss_joined':
+      board.back = false
+      addJoined(board.incidents, event)
+      return
+    case 'all_back':
+      board.back = true
       return
     case 'symbol_healed':
       addSymbolHealed(board.incidents, event.incident)

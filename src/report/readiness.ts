@@ -17,8 +17,8 @@ export interface Readiness {
 export function readinessOf(board: Board): Readiness {
   const troubled = serverTrouble(board)
   if (troubled) return troubled
-  const { open, lost, total } = board
-  if (open !== undefined) {
+  const { open, back, lost, total } = board
+  if (open !== undefined && !back) {
     const incident = board.incidents.findLast(({ id }) => id === open)
     const progress = incident ? `; ${incident.symbolsBack} of ${incident.symbolsLost} symbols are back` : ''
     return { ready: false, code: 'data_loss', reason: `Redis lost data (${incident?.cause ?? 'unknown'})${progress}` }

@@ -2,7 +2,7 @@ import type { Level } from 'pino'
 import { saySources } from '../decide/change-sources.js'
 import type { LogEvent } from './events.js'
 
-/** How loud each event is. */
+/** How loud each event is, unless it says otherwise of itself: see {@link levelOf}. */
 export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   starting: 'info',
   watching: 'info',
@@ -12,6 +12,9 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   postgres_up: 'info',
   suspicion: 'debug',
   data_loss: 'error',
+  loss_joined: 'debug',
+  data_loss_continues: 'error',
+  all_back: 'debug',
   symbol_healed: 'debug',
   healed: 'info',
   drift: 'warn',
@@ -41,6 +44,12 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   stopping: 'info',
 }
 
+/** How loud this one is: one of many in a short time is not, and what did not come back is louder than what did. */
+export function levelOf(event: LogEvent): Level {
+  if ('repeated' in event && event.repeated) return 'debug'
+  return event.event === 'healed' && event.keys_unwanted > 0 ? 'warn' : LEVELS[event.event]
+}
+
 /** One sentence for a person beside the fields for a machine. */
 export function sentence(event: LogEvent): string {
   switch (event.event) {
@@ -50,21 +59,29 @@ export function sentence(event: LogEvent): string {
       return `${event.symbols} symbols are whole (${event.keys} keys); watching`
     case 'redis_down':
     case 'postgres_down':
-      return `${event.reason}: ${event.hint}`
-    case 'redis_up':
-      return event.previous_run_id === undefined || event.previous_run_id === event.run_id
-        ? 'Redis answers'
-        : 'Redis answers, and it is another process than before'
+    case 'degraded':
+      return `${event.reason}: ${event.hint}${oftenSaid(event)}`
+    case 'redis_up': {
+      const { previous_run_id: previous, run_id } = event
+      const isOther = previous !== undefined && previous !== run_id && event.stable_for_ms === undefined
+      return `Redis answers${isOther ? ', and it is another process than before' : ''}${stableSaid(event)}`
+    }
     case 'postgres_up':
-      return 'PostgreSQL answers'
+      return `PostgreSQL answers${stableSaid(event)}`
     case 'suspicion':
       return 'Redis may have lost data; looking'
     case 'data_loss':
-      return `Redis lost data (${event.cause}): ${event.keys_lost} keys of ${event.symbols_lost} symbols; healing`
+      return `Redis lost data${event.reopened ? ' again' : ''} (${event.cause}): ${event.keys_lost} keys of ${event.symbols_lost} symbols; healing`
+    case 'loss_joined':
+      return `Redis lost ${event.keys_lost} keys more (${event.cause})`
+    case 'data_loss_continues':
+      return `Redis goes on losing data (${event.causes.join(', ')}): ${event.losses} times in ${seconds(event.for_ms)}, ${event.keys_lost} keys of ${event.symbols_lost} symbols; healing`
+    case 'all_back':
+      return `Everything is back; waiting ${event.hold_ms} ms for whether more is lost`
     case 'symbol_healed':
       return `${event.symbol} is whole again`
     case 'healed':
-      return `Redis is whole again after ${event.time_to_heal_ms} ms`
+      return healedSaid(event)
     case 'drift':
       return `${event.keys_drifted} keys of ${event.dataset} differ from PostgreSQL; mending`
     case 'sync':
@@ -75,10 +92,8 @@ export function sentence(event: LogEvent): string {
       return `Changes are found ${saySources(event.tables)}`
     case 'symbols':
       return `${event.total} symbols are enabled${named('new', event.added)}${named('gone', event.removed)}`
-    case 'degraded':
-      return `${event.reason}: ${event.hint}`
     case 'recovered':
-      return `${event.what} works again`
+      return `${event.what} works again${stableSaid(event)}`
     case 'foreign_notifications':
       return `${event.count} notifications on our channel are not ours; ignored`
     case 'left_out':
@@ -124,4 +139,29 @@ export function sentence(event: LogEvent): string {
 function named(what: string, names: readonly string[]): string {
   if (names.length === 0) return ''
   return `; ${what}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
+}
+
+/** What came back, and what did not since PostgreSQL does not hold it any more: that is not whole as it was. */
+function healedSaid(event: Extract<LogEvent, { event: 'healed' }>): string {
+  const { keys_lost, keys_back, keys_unwanted, unwanted, unwanted_keys, losses, time_to_heal_ms } = event
+  const often = losses > 1 ? `, in which it lost data ${losses} times` : ''
+  if (keys_unwanted === 0) return `Redis is whole again after ${time_to_heal_ms} ms${often}`
+  const [first] = unwanted_keys
+  const datasets = Object.entries(unwanted).map(([dataset, keys]) => `${keys} of ${dataset}`)
+  return `${keys_back} of ${keys_lost} lost keys came back after ${time_to_heal_ms} ms${often}; PostgreSQL no longer wants ${keys_unwanted} (${datasets.join(', ')}), ${first} for one`
+}
+
+function oftenSaid({ times, within_ms = 0 }: { times?: number; within_ms?: number }): string {
+  return times === undefined ? '' : ` (${times} times in ${seconds(within_ms)})`
+}
+
+function stableSaid(event: { times?: number; within_ms?: number; stable_for_ms?: number }): string {
+  const { stable_for_ms: stable, times = 1, within_ms = 0 } = event
+  return stable === undefined
+    ? ''
+    : `, for ${seconds(stable)} now; it went away ${times} times in ${seconds(within_ms)}`
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`
 }

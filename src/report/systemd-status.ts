@@ -6,7 +6,7 @@ type Down = 'redis' | 'postgres'
 export class StatusLine {
   private doing = 'starting'
   private symbols = 0
-  private incident: { id: number; cause: string; lost: number; healed: Set<string> } | undefined
+  private incident: { cause: string; lost: number; healed: Set<string>; losses: number; isBack: boolean } | undefined
   private last: { at: number; said: string } | undefined
   private readonly down = new Map<Down, string>()
   private readonly lacking = new Set<string>()
@@ -20,6 +20,8 @@ export class StatusLine {
         this.doing = 'looking at Redis for the first time'
         break
       case 'redis_up':
+        // Said once more, since it has been so for a while.
+        if (event.stable_for_ms !== undefined) break
         this.down.delete('redis')
         this.doing = 'Redis answers, looking at what it holds'
         break
@@ -40,14 +42,20 @@ export class StatusLine {
         this.symbols = event.total
         break
       case 'data_loss':
-        this.incident = { id: event.incident, cause: event.cause, lost: event.symbols_lost, healed: new Set() }
+        this.incident = lossOf(event, 1)
+        break
+      case 'loss_joined':
+        this.incident = lossOf(event, 1 + (this.incident?.losses ?? 0))
+        break
+      case 'all_back':
+        if (this.incident) this.incident.isBack = true
         break
       case 'symbol_healed':
         this.incident?.healed.add(event.symbol)
         break
       case 'healed':
         this.incident = undefined
-        this.last = { at: this.clock(), said: `${event.cause}, healed in ${sayTime(event.time_to_heal_ms)}` }
+        this.last = { at: this.clock(), said: `${event.cause}, ${healedIn(event)}` }
         break
       case 'degraded':
         this.lacking.add(event.what)
@@ -75,13 +83,26 @@ export class StatusLine {
     const waiting = this.down.get('postgres')
     const but = waiting ? `, waiting: ${waiting}` : ''
     if (incident) {
-      const { healed, lost, cause } = incident
+      const { healed, lost, cause, losses, isBack } = incident
+      if (isBack) return `all is back, waiting for whether more is lost (${cause}, ${losses} times)${but}`
       return `healing ${healed.size}/${Math.max(lost, healed.size)} symbols (${cause})${but}`
     }
     if (doing) return doing + but
     const ago = last ? `, last loss ${sayTime(clock() - last.at, true)} ago: ${last.said}` : ''
     return `watching ${symbols} symbols${ago}${but}`
   }
+}
+
+type EventOf<Name extends LogEvent['event']> = Extract<LogEvent, { event: Name }>
+
+function lossOf({ cause, symbols_lost }: EventOf<'data_loss' | 'loss_joined'>, losses: number) {
+  return { cause, lost: symbols_lost, healed: new Set<string>(), losses, isBack: false }
+}
+
+/** Not all that was lost need have come back. */
+function healedIn({ time_to_heal_ms, keys_lost, keys_back, keys_unwanted }: EventOf<'healed'>): string {
+  const time = sayTime(time_to_heal_ms)
+  return keys_unwanted > 0 ? `${keys_back} of ${keys_lost} keys back in ${time}` : `healed in ${time}`
 }
 
 const UNITS = [

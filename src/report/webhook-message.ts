@@ -2,10 +2,10 @@
 
 import { createHmac, randomUUID } from 'node:crypto'
 import type { LogEvent } from './events.js'
-import { LEVELS, sentence } from './sentences.js'
+import { levelOf, sentence } from './sentences.js'
 
 /** The events that are sent. */
-const ALERTS = ['data_loss', 'healed', 'persistence_risk', 'backup_failed'] as const
+const ALERTS = ['data_loss', 'data_loss_continues', 'healed', 'persistence_risk', 'backup_failed'] as const
 type Alert = Extract<LogEvent, { event: (typeof ALERTS)[number] }>
 
 export function isAlert(event: LogEvent): event is Alert {
@@ -30,13 +30,13 @@ export function makeMessage(event: Alert, version: string, at: number): Message 
   const { event: name, ...fields } = event
   const text = `${mark(event)} ${slackText(sentence(event))}`
   const time = new Date(at).toISOString()
-  const body = JSON.stringify({ id, event: name, time, level: LEVELS[name], text, rekindle: version, fields })
+  const body = JSON.stringify({ id, event: name, time, level: levelOf(event), text, rekindle: version, fields })
   return { id, event: name, at, body }
 }
 
 /** What Slack shows as a little picture, and everyone else can read. */
 function mark(event: Alert): string {
-  if (event.event === 'healed') return ':white_check_mark:'
+  if (event.event === 'healed') return event.keys_unwanted > 0 ? ':warning:' : ':white_check_mark:'
   if (event.event !== 'persistence_risk') return ':rotating_light:'
   return event.severity === 'risk' ? ':warning:' : ':information_source:'
 }

@@ -2,7 +2,7 @@
 
 import type { Board } from '../report/board.js'
 import type { ClassLoss } from '../report/events.js'
-import type { Incident, Recovered } from '../report/incidents.js'
+import type { Healed, Incident, Recovered } from '../report/incidents.js'
 import { type Html, html } from './html.js'
 import { count, counted, moment, span } from './words.js'
 
@@ -27,16 +27,24 @@ ${older.map((incident) => loss(incident, false, now))}
 }
 
 function loss(incident: Incident, open: boolean, now: number): Html {
-  const { id, cause, at, keysLost, keysIncomplete, symbolsLost, healed } = incident
+  const { id, cause, others, losses, at, keysLost, keysIncomplete, symbolsLost, healed } = incident
+  const also = others.length > 0 && html` <small>${others.join(', ')}</small>`
+  const often = losses > 1 && html` <b>${count(losses)} times</b>`
   return html`<li class="${healed ? 'over' : 'open'}"><details id="loss-${id}"${open && ' open'}>
-<summary><span class="cause ${cause}">${cause}</span>
+<summary><span class="cause ${cause}">${cause}</span>${also}${often}
 <span class="what">${counted(keysLost, 'key')}${keysIncomplete > 0 && ` and ${count(keysIncomplete)} incomplete`} of ${counted(symbolsLost, 'symbol')}</span>
 <span class="when">${moment(at, now)}</span>
-<span class="took">${healed ? html`back after <b>${span(healed.healMs)}</b>` : html`<b>healing</b>`}</span></summary>
+<span class="took">${healed ? ended(healed) : html`<b>healing</b>`}</span></summary>
 ${course(incident)}
 ${more(incident, now)}
 </details></li>
 `
+}
+
+/** Back, or only in part where PostgreSQL no longer wants the rest. */
+function ended({ healMs, lost, unwanted }: Healed): Html {
+  const back = unwanted > 0 ? `${count(lost - unwanted)} of ${counted(lost, 'key')} back` : 'back'
+  return html`${back} after <b>${span(healMs)}</b>`
 }
 
 /** The time from the loss to its end, as a bar: until it was noticed, and from then on. */
@@ -57,6 +65,7 @@ ${evidence.length > 0 && html`<dt>Why</dt><dd>${evidence.join('; ')}</dd>`}
 ${!Number.isNaN(wholeTime) && html`<dt>Last whole</dt><dd>${moment(wholeTime, now)}</dd>`}
 ${symbols.length > 0 && html`<dt>Symbols</dt><dd>${names(symbols, symbolsLost)}</dd>`}
 ${healed && html`<dt>Written</dt><dd>${counted(healed.keys, 'key')}, ${counted(healed.samples, 'sample')}, ${counted(healed.fields, 'field')}</dd>`}
+${healed && healed.unwanted > 0 && html`<dt>Not back</dt><dd>${counted(healed.unwanted, 'key')} that PostgreSQL no longer wants: ${healed.unwantedKeys.join(', ')}</dd>`}
 ${recovered && html`<dt>From a backup</dt><dd>${recovery(recovered, now)}</dd>`}
 </dl>
 ${classes.length > 0 && html`<ul class="classes">${classes.map(classRow)}</ul>`}`

@@ -64,6 +64,7 @@ function whole(board: Board, now: number): Html {
     ...(board.total === undefined ? [] : [counted(board.total, 'symbol')]),
     ...(board.keys === undefined ? [] : [counted(board.keys, 'key')]),
   ].join(', ')
+  if (board.open !== undefined) return html`${what}. Waiting for whether more is lost.`
   return board.losses === 0
     ? html`${what}. Nothing was lost since Rekindle started, ${moment(board.since, now)}.`
     : html`${what}. ${counted(board.losses, 'loss').replace(/losss$/, 'losses')} healed since Rekindle started, ${moment(board.since, now)}.`
@@ -73,9 +74,9 @@ function lost({ at, cause, keysLost, symbolsLost }: Incident, now: number): Html
   return html`${counted(keysLost, 'key')} of ${counted(symbolsLost, 'symbol')} by <b>${cause}</b>, noticed ${moment(at, now)}.`
 }
 
-function progress({ incidents, open }: Board): Html | undefined {
+function progress({ incidents, open, back }: Board): Html | undefined {
   const incident = incidents.findLast(({ id }) => id === open)
-  if (open === undefined || !incident || incident.symbolsLost === 0) return undefined
+  if (open === undefined || back || !incident || incident.symbolsLost === 0) return undefined
   const { symbolsBack, symbolsLost } = incident
   const text = `${count(symbolsBack)} of ${count(symbolsLost)} symbols are back`
   return html`<p class="progress"><progress max="${symbolsLost}" value="${symbolsBack}" aria-label="${text}"></progress> ${text}</p>`
@@ -87,14 +88,18 @@ function figure(name: string, value: Html | string, note: Html | string, tone = 
   return html`<div class="figure ${tone}"><dt>${name}</dt><dd><b>${value}</b><small>${note}</small></dd></div>`
 }
 
-function symbols({ total, symbols: known, lost: gone, settled, open }: Board): Figure {
+function symbols({ total, symbols: known, lost: gone, settled, open, back: isBack }: Board): Figure {
   const all = total ?? (known.size > 0 ? known.size : undefined)
   if (all === undefined) return ['–', 'not known yet']
   if (!settled && gone.size >= known.size) return [html`– <i>of ${count(all)}</i>`, 'not looked at yet']
   const back = Math.max(0, all - gone.size)
   return [
     html`${count(back)} <i>of ${count(all)}</i>`,
-    gone.size === 0 ? (open === undefined ? 'workers may read' : 'as far as is known') : `${count(gone.size)} not`,
+    gone.size === 0
+      ? open === undefined || isBack
+        ? 'workers may read'
+        : 'as far as is known'
+      : `${count(gone.size)} not`,
     gone.size === 0 ? 'good' : 'bad',
   ]
 }
@@ -102,9 +107,11 @@ function symbols({ total, symbols: known, lost: gone, settled, open }: Board): F
 function lastLoss({ incidents }: Board, now: number): Figure {
   const last = incidents.at(-1)
   if (!last) return ['none', 'since the start']
-  return last.healed
-    ? [moment(last.at, now), html`${last.cause}, back after <b>${span(last.healed.healMs)}</b>`]
-    : [moment(last.at, now), html`${last.cause}, healing`, 'bad']
+  const { healed, cause } = last
+  if (!healed) return [moment(last.at, now), html`${cause}, healing`, 'bad']
+  const isPart = healed.unwanted > 0
+  const note = html`${cause}, ${isPart && 'in part '}back after <b>${span(healed.healMs)}</b>`
+  return isPart ? [moment(last.at, now), note, 'warn'] : [moment(last.at, now), note]
 }
 
 function latency({ latencies }: Board): Figure {

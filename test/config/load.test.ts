@@ -54,7 +54,7 @@ const defaults: Config = {
   },
   rows: {},
   keys: [],
-  watch: { poll: 1_000, scrub: 300_000 },
+  watch: { poll: 1_000, scrub: 300_000, storm: 60_000 },
   sync: { source: 'auto', channel: 'rekindle', settle: 5_000 },
   backup: {
     dir: '/var/lib/rekindle/backups',
@@ -190,7 +190,7 @@ describe('values', () => {
         keys: { close: "c:{{symbol}}:{timeframe}" }
         columns: { time: opened }
       indicators: { columns: { value: { param: name } } }
-      watch: { poll: 50ms, scrub: 2h }
+      watch: { poll: 50ms, scrub: 2h, storm: 0s }
       sync: { source: 'auto', channel: ${'é'.repeat(31)} }
     `)
     expect(config.candles?.timeframes).toEqual({ h1: 'market.candles_h1', 1: 'minute', d1: '"odd name"' })
@@ -201,7 +201,7 @@ describe('values', () => {
     })
     expect(config.candles?.keys).toMatchObject({ close: 'c:{{symbol}}:{timeframe}', open: defaults.candles?.keys.open })
     expect(config.indicators?.columns.value).toMatchObject({ param: 'name', value: 'value' })
-    expect(config.watch).toEqual({ poll: 50, scrub: 7_200_000 })
+    expect(config.watch).toEqual({ poll: 50, scrub: 7_200_000, storm: 0 })
   })
 
   test.each(['candles', 'indicators'] as const)('%s: false switches the dataset off', (name) => {

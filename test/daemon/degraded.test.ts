@@ -125,6 +125,8 @@ describe('a table or a column that is missing', () => {
     // Whatever is lost next is seen by the flush signal, and by the poll, and is over when it is back.
     for (const lose of [['FLUSHALL'], ['SWAPDB', 0, 1], ['DEL', 'indicator:ETHUSDT:m1']] as const) {
       await until(() => redis.cli('EXISTS', 'indicator:ETHUSDT:m1'))
+      // What is lost while an incident is open belongs to it.
+      await until(() => daemon.all('healed').length === daemon.all('data_loss').length)
       daemon.passOver()
       await redis.cli(...lose)
       expect(await daemon.next('data_loss')).toMatchObject({ incident: expect.any(Number) })

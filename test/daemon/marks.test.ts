@@ -22,7 +22,7 @@ describeOwnServers('the marks', () => {
     })
     beforeEach(async () => {
       relay = await startRelay(redis.port)
-      daemon = startDaemon(testConfig(relay.url(redis.url), database.url, { layout, poll: '100ms' }))
+      daemon = startDaemon(testConfig(relay.url(redis.url), database.url, { layout, poll: '100ms', storm: '0s' }))
       await daemon.next('watching')
       daemon.passOver()
     })

@@ -10,6 +10,7 @@ import { watchRecovery } from '../../src/daemon/recovery.js'
 import type { LogEvent } from '../../src/report/events.js'
 import { startDaemon, testConfig, useMarket } from '../support/daemon.js'
 import { describeLayouts, until, useRedis } from '../support/servers.js'
+import { expectOneStorm } from '../support/told.js'
 
 const keys = [{ match: 'sub:user:*', recovery: 'backup', impact: 'users lose paid quota' }]
 
@@ -97,8 +98,10 @@ describeLayouts('lost keys of the class backup', (layout) => {
         expect(await daemon.next('keys_recovered')).toMatchObject({ keys: 50 })
       }
       // The second of two flushes takes what the recovery from the first has just brought back.
+      const losses = (): number => daemon.all('data_loss').length + daemon.all('loss_joined').length
+      const before = losses()
       await redis.cli('FLUSHALL')
-      await daemon.next('data_loss')
+      await until(() => losses() > before)
       await redis.cli('FLUSHALL')
       await until(
         async () => Number(await redis.cli('EXISTS', 'sub:user:3')) === 1 && daemon.all('keys_recovered').length >= 4,
@@ -108,6 +111,26 @@ describeLayouts('lost keys of the class backup', (layout) => {
       daemon.stop()
     }
   })
+
+  test('come back after a storm, however long it goes on', async () => {
+    await backUp()
+    const daemon = startDaemon(config(true))
+    try {
+      await daemon.next('counted', ({ whole }) => whole)
+      daemon.passOver()
+      for (const end = Date.now() + 5_000; Date.now() < end; ) {
+        await redis.cli('FLUSHALL')
+        await new Promise((resolve) => setTimeout(resolve, 60))
+      }
+      await until(async () => ((await redis.cli('KEYS', 'sub:user:*')) as string[]).length === 50, { timeout: 20_000 })
+      await until(() => (daemon.all('healed').at(-1)?.losses ?? 0) > 1, { timeout: 20_000 })
+      await expectOneStorm(daemon)
+      expect(await redis.cli('HGET', 'sub:user:49', 'left')).toBe('49')
+      expect(daemon.all('recover_failed')).toEqual([])
+    } finally {
+      daemon.stop()
+    }
+  }, 60_000)
 
   test('come back after a flush though their workers have begun anew', async () => {
     await backUp()

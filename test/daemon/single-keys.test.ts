@@ -106,8 +106,8 @@ describeLayouts('a single key', (layout) => {
       expect(loss).toMatchObject({ cause: 'eviction' })
       expect(loss.evidence).toMatchObject({ maxmemory_policy: 'allkeys-random', maxmemory: used + LEEWAY })
       expect(loss.evidence['evicted_keys']).toBeGreaterThan(0)
-      // A storm is a few incidents, not one a key: healing waits longer each time.
-      expect(daemon.all('data_loss').length).toBeLessThanOrEqual(4)
+      // A storm is one incident, not one a key.
+      expect(daemon.all('data_loss').length).toBeLessThanOrEqual(2)
     } finally {
       await client.config('SET', 'maxmemory', 0)
       await client.config('SET', 'maxmemory-policy', 'noeviction')

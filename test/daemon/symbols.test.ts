@@ -106,7 +106,7 @@ describeLayouts('symbols with odd characters', (layout) => {
   beforeAll(install)
 
   it('are restored, and brought back one by one', async () => {
-    daemon = startDaemon(testConfig(redis.url, database.url, { layout }))
+    daemon = startDaemon(testConfig(redis.url, database.url, { layout, storm: '0s' }))
     await daemon.next('watching')
     await expectWhole(redis.url, database, layout)
     for (const name of names) {

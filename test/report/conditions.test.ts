@@ -106,3 +106,73 @@ describe('EachMinute', () => {
     expect(said).toHaveLength(3)
   })
 })
+
+describe('Conditions that come and go', () => {
+  let said: LogEvent[]
+  let conditions: Conditions
+  const gone = new Trouble('redis_unreachable', 'Redis here: gone', 'is it running?', true)
+  const aloud = () => said.filter((event) => !('repeated' in event && event.repeated))
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    said = []
+    conditions = new Conditions((event) => said.push(event), Date.now, undefined, 60_000)
+  })
+  afterEach(() => {
+    conditions.stop()
+    vi.useRealTimers()
+  })
+
+  /** Goes away and comes back, every so many ms. */
+  function flap(what: string, times: number, period: number): void {
+    for (let i = 0; i < times; i++) {
+      conditions.failed(what, gone)
+      vi.advanceTimersByTime(period / 2)
+      conditions.worked(what)
+      vi.advanceTimersByTime(period / 2)
+    }
+  }
+
+  it('are told twice at once, then now and then with their number, and once when it is over', () => {
+    flap('postgres', 200, 100)
+    expect(said).toHaveLength(400)
+    const levels = aloud().map(({ event }) => event)
+    expect(levels).toEqual(['postgres_down', 'postgres_up', 'postgres_down', 'postgres_down', 'postgres_down'])
+    expect(aloud()[0]).not.toHaveProperty('times')
+    expect(aloud().at(-1)).toMatchObject({ times: expect.any(Number), within_ms: expect.any(Number) })
+    expect(conditions.isFlapping('postgres')).toBe(true)
+    vi.advanceTimersByTime(1_000)
+    expect(aloud().at(-1)).toMatchObject({ event: 'postgres_up', times: 200, stable_for_ms: 1_000 })
+    expect(aloud()).toHaveLength(6)
+    expect(conditions.isFlapping('postgres')).toBe(false)
+  })
+
+  it('are told ever more rarely where they are stable for just long enough', () => {
+    flap('postgres', 100, 40_000)
+    expect(aloud().length).toBeLessThan(90)
+    said.length = 0
+    flap('postgres', 600, 2_000)
+    expect(aloud().length).toBeLessThan(40)
+  })
+
+  it('are told where they last, or where the reason is another', () => {
+    flap('postgres', 3, 100)
+    said.length = 0
+    const refused = new Trouble('postgres_refused', 'PostgreSQL here: no', 'check the password', false)
+    conditions.failed('postgres', refused)
+    expect(aloud()).toMatchObject([{ code: 'postgres_refused' }])
+    for (let i = 0; i < 70; i++, vi.advanceTimersByTime(1_000)) conditions.failed('postgres', refused)
+    expect(aloud()).toHaveLength(2)
+  })
+
+  it('are parts, too', () => {
+    const missing = new Trouble('postgres_schema', 'PostgreSQL here: no table', 'check it', false)
+    for (let i = 0; i < 100; i++) {
+      conditions.failed('candles.m1', missing)
+      conditions.worked('candles.m1')
+    }
+    vi.advanceTimersByTime(1_000)
+    expect(aloud().map(({ event }) => event)).toEqual(['degraded', 'recovered', 'degraded', 'recovered'])
+    expect(aloud().at(-1)).toMatchObject({ what: 'candles.m1', times: 100 })
+  })
+})

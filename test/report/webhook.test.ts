@@ -63,7 +63,14 @@ describe('the webhook', () => {
   it('posts alerts, and nothing else, in their order', async () => {
     const { url, got } = await receive(200)
     const { webhook, said } = hook({ url })
-    const events = [...WHOLE, event('data_loss'), event('healed'), event('persistence_risk'), event('backup_failed')]
+    const events = [
+      ...WHOLE,
+      event('data_loss'),
+      event('loss_joined'),
+      event('healed'),
+      event('persistence_risk'),
+      event('backup_failed'),
+    ]
     for (const each of events) webhook.observe(each)
     await until(() => got.length === 4)
     const bodies = got.map(({ body }) => JSON.parse(body) as Record<string, unknown>)

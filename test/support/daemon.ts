@@ -77,6 +77,7 @@ export interface ConfigOptions {
   layout?: Layout
   poll?: string
   scrub?: string
+  storm?: string
   more?: object
 }
 
@@ -84,13 +85,13 @@ export interface ConfigOptions {
 export function testConfig(
   redisUrl: string,
   databaseUrl: string,
-  { layout = 'sortedset', poll = '300ms', scrub = '10m', more = {} }: ConfigOptions = {},
+  { layout = 'sortedset', poll = '300ms', scrub = '10m', storm = '1m', more = {} }: ConfigOptions = {},
 ): Config {
   return configSchema.parse({
     redis: { url: redisUrl },
     postgres: { url: databaseUrl },
     candles: { layout, last: LAST },
-    watch: { poll, scrub },
+    watch: { poll, scrub, storm },
     // Long enough for a test's own writes to both sides, and short enough to wait for.
     sync: { settle: '400ms' },
     ...more,
