@@ -15,6 +15,8 @@ export type TroubleCode =
   | 'postgres_unreachable'
   | 'postgres_refused'
   | 'postgres_schema'
+  | 'postgres_standby'
+  | 'postgres_pooler'
   | 'no_symbols'
   | 'not_whole'
   | 'no_backup'

@@ -37,7 +37,9 @@ export async function withSession<T>(
   const progress = new Progress()
   const patience = new Patience(timeout, ({ message }) => progress.say(`Waiting: ${message}`))
   const forget = endOnSignals(patience)
-  const db = openDatabase(config.postgres.url, serverName(config.postgres.url))
+  const db = openDatabase(config.postgres.url, serverName(config.postgres.url), {
+    rowSecurity: config.postgres.row_security,
+  })
   try {
     const server = serverName(config.redis.url)
     const datasets = datasetsOf(config)

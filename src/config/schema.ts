@@ -30,7 +30,13 @@ export type Column = 'open' | 'high' | 'low' | 'close' | 'volume'
 export interface Config {
   /** `redis.tls` is folded into the URL, so that whoever connects needs nothing else. */
   redis: { url: string }
-  postgres: { url: string }
+  postgres: {
+    url: string
+    /** Where to LISTEN, where that is not `url`: past a pooler. */
+    listen_url?: string
+    /** What to do where policies of row-level security would leave rows out: fail, or take what they show for all that there is. */
+    row_security: 'refuse' | 'allow'
+  }
   symbols: { query: string }
   /** Absent when the file says `candles: false`. */
   candles?: CandlesConfig
@@ -140,7 +146,11 @@ export function hasDatasets({
 /** What a file may hold, as YAML gives it, to a `Config`. Each issue's message reads `<what is wrong>; <what it should be>`. */
 export const configSchema: z.ZodType<Config> = section({
   redis: section({ url: url(redisUrlProblem).default('redis://127.0.0.1:6379/0'), tls }),
-  postgres: section({ url: url(postgresUrlProblem).default('postgres://127.0.0.1:5432/postgres') }),
+  postgres: section({
+    url: url(postgresUrlProblem).default('postgres://127.0.0.1:5432/postgres'),
+    listen_url: url(postgresUrlProblem).exactOptional(),
+    row_security: oneOf('way to treat row-level security', ['refuse', 'allow']).default('refuse'),
+  }),
   symbols: section({
     query: query('it should be a SELECT that gives one symbol a row').default(
       "SELECT symbol FROM tickers WHERE status = 'enabled' ORDER BY symbol",

@@ -19,7 +19,7 @@ export function secretsOf({ redis, postgres, alerts }: Config, env: NodeJS.Proce
   const { url, secret } = alerts.webhook
   const all = [
     ...[...secretVariables(), ...OF_OTHERS].map((name) => env[name]),
-    ...[redis.url, postgres.url].flatMap((server) => passwordsIn(server)),
+    ...[redis.url, postgres.url, postgres.listen_url ?? ''].flatMap((server) => passwordsIn(server)),
     // The path of a webhook is all that keeps others from posting there.
     ...(url === undefined ? [] : [url, splitUrl(url)?.rest.replace(/^\/$/, ''), ...passwordsIn(url)]),
     secret,

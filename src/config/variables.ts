@@ -16,6 +16,7 @@ export interface Variable {
 export const VARIABLES: readonly Variable[] = [
   { name: 'REDIS_URL', path: ['redis', 'url'], secret: true },
   { name: 'DATABASE_URL', path: ['postgres', 'url'], secret: true },
+  { name: 'DATABASE_LISTEN_URL', path: ['postgres', 'listen_url'], secret: true },
   { name: 'ALERTS_WEBHOOK_URL', path: ['alerts', 'webhook', 'url'], secret: true },
   { name: 'ALERTS_WEBHOOK_SECRET', path: ['alerts', 'webhook', 'secret'], secret: true },
   { name: 'HTTP_LISTEN', path: ['http', 'listen'], secret: false },

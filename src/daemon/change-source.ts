@@ -1,7 +1,9 @@
 import type { Observable } from 'rxjs'
+import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import { type Heard, listen } from '../detect/changes.js'
 import { Trouble } from '../errors.js'
+import type { Database } from '../postgres/database.js'
 import type { Catalog } from '../postgres/trigger-catalog.js'
 import type { Conditions } from '../report/conditions.js'
 
@@ -23,6 +25,7 @@ export interface ChoiceContext {
   readonly config: Config
   /** `host:port/database`. */
   readonly server: string
+  readonly db: Database
   readonly conditions: Conditions
   /** Absent where this Rekindle cannot read the WAL. */
   readonly wal?: WalSource
@@ -59,10 +62,17 @@ export class SourceChoice {
   }
 
   private triggers(): HeardSource {
-    const { config, server } = this.context
+    const { config, server, db } = this.context
+    const { url, listen_url = url } = config.postgres
     return {
       kind: 'triggers',
-      open: () => listen({ url: config.postgres.url, server, channel: config.sync.channel }),
+      open: () =>
+        listen({
+          url: listen_url,
+          server: listen_url === url ? server : serverName(listen_url),
+          channel: config.sync.channel,
+          notify: (sql) => db.query(sql, []),
+        }),
     }
   }
 

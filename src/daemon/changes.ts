@@ -22,7 +22,6 @@ import { needsSymbols } from '../config/needs-symbols.js'
 import type { Dataset } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
 import { Updates } from '../detect/updates.js'
-import type { Database } from '../postgres/database.js'
 import { postgresTrouble } from '../postgres/trouble.js'
 import { EachMinute } from '../report/each-minute.js'
 import type { Emit } from '../report/events.js'
@@ -34,7 +33,6 @@ export type DatedChange = Change & { readonly at: number }
 
 export interface ChangesContext extends ChoiceContext {
   readonly datasets: readonly Dataset[]
-  readonly db: Database
   /** The enabled symbols. */
   readonly readSymbols: () => Promise<readonly string[]>
   readonly emit: Emit
@@ -43,6 +41,8 @@ export interface ChangesContext extends ChoiceContext {
 /** Back-off between attempts to listen, in ms. */
 const RETRY_FIRST = 100
 const RETRY_LAST = 5_000
+/** A pooler stays as it is configured, and each attempt costs it a session, in ms. */
+const RETRY_POOLED = 30_000
 /** How often the catalog is read again, in ms. */
 const RECHECK = 10_000
 
@@ -137,6 +137,7 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage)
         deaf ??= { since: Date.now(), reason: trouble.message }
         choice.failed(source?.kind ?? 'triggers', trouble)
         coverage.deafen(trouble.message)
+        if (trouble.code === 'postgres_pooler') return timer(RETRY_POOLED)
         return timer(Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(attempt - 1, 10)))
       },
     }),

@@ -71,7 +71,7 @@ export function guardRedis(
     const { storm } = config.watch
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
     const conditions = new Conditions(emit, Date.now, onSign, storm)
-    const pool = openDatabase(config.postgres.url, servers.postgres)
+    const pool = openDatabase(config.postgres.url, servers.postgres, { rowSecurity: config.postgres.row_security })
     const recoveries = new Subject<void>()
     const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)

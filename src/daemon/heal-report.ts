@@ -11,6 +11,8 @@ import type { Emit } from '../report/events.js'
 export class HealReport {
   /** Dataset -> symbol -> how many values were left out when that was last said. */
   private readonly leftOut = new Map<string, number>()
+  /** Datasets that a look could not see, as far as no heal has met trouble with them since. */
+  private readonly unseen = new Set<string>()
   private readonly omissions: EachMinute<{ dataset: string; symbol: string; values: number }>
 
   constructor(
@@ -33,13 +35,24 @@ export class HealReport {
 
   failed({ tasks }: Outcome, trouble: Trouble): void {
     const dataset = tasks[0]?.dataset
-    if (dataset !== undefined && !isServerAway(trouble)) this.conditions.failed(dataset, trouble)
+    if (dataset === undefined || isServerAway(trouble)) return
+    this.unseen.delete(dataset)
+    this.conditions.failed(dataset, trouble)
   }
 
   /** Takes in what a look could not see, and what is wrong with some of what it saw. */
   surveyed({ unseen, defects }: Pick<Survey, 'unseen' | 'defects'>): void {
-    for (const { dataset, trouble } of unseen) if (!isServerAway(trouble)) this.conditions.failed(dataset, trouble)
-    for (const [dataset, defect] of defects) this.defective(dataset, defect)
+    for (const { dataset, trouble } of unseen) {
+      if (isServerAway(trouble)) continue
+      this.unseen.add(dataset)
+      this.conditions.failed(dataset, trouble)
+    }
+    for (const [dataset, defect] of defects) {
+      const isSeen = !unseen.some((item) => item.dataset === dataset)
+      // What could not be looked at works again when it can; what could not be healed, when it is.
+      if (isSeen && this.unseen.delete(dataset)) this.conditions.worked(dataset)
+      this.defective(dataset, defect)
+    }
   }
 
   private defective(dataset: string, defect: Trouble | undefined): void {

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import pg from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
 import { readPostgresUrl } from '../config/postgres-url.js'
+import { beginPinned, pinSession, type RowSecurity } from './settings.js'
 import { postgresTrouble } from './trouble.js'
 
 /** Reads from PostgreSQL; rejects with a Trouble. */
@@ -10,9 +11,8 @@ export interface Database {
   query<Row>(sql: string, values: readonly unknown[], tables?: Readonly<Record<string, string>>): Promise<Row[]>
 }
 
-/** Limits in ms: to connect, for the server to run a statement, and for its answer to arrive. */
+/** Limits in ms: to connect, and for the answer to arrive. */
 const CONNECT_TIMEOUT = 5_000
-const STATEMENT_TIMEOUT = 60_000
 const QUERY_TIMEOUT = 65_000
 const POOL_SIZE = 5
 
@@ -42,29 +42,45 @@ export interface OpenDatabase extends Database {
   close(): Promise<void>
 }
 
+export interface DatabaseOptions {
+  /** Whether policies may leave rows out without a word; `refuse` unless given. */
+  readonly rowSecurity?: RowSecurity
+}
+
 /**
  * Opens a small pool whose sessions can only read: nothing flows back to PostgreSQL, and the server holds us to it.
  * `server` is `host:port/database`, for errors.
+ *
+ * Poolers refuse settings at the start of a connection, so they are made afterwards: for the session where it is ours alone, else
+ * for each transaction, since what is set in a pooled session stays for its next client.
  */
-export function openDatabase(url: string, server: string): OpenDatabase {
+export function openDatabase(
+  url: string,
+  server: string,
+  { rowSecurity = 'refuse' }: DatabaseOptions = {},
+): OpenDatabase {
   /** Reads the files of TLS anew, so that renewed ones count. */
   class Client extends pg.Client {
     constructor(config: pg.ClientConfig = {}) {
       super({ ...config, ...clientConfig(url) })
     }
   }
+  const pooled = new WeakSet<pg.ClientBase>()
+  const settle = async (client: pg.ClientBase): Promise<void> => {
+    const { rows } = await client.query<{ own: boolean }>(pinSession(processIdOf(client), rowSecurity))
+    if (!rows[0]?.own) pooled.add(client)
+  }
   const pool = new pg.Pool({
     Client,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     max: POOL_SIZE,
-    statement_timeout: STATEMENT_TIMEOUT,
-    // JIT would spend longer compiling these queries than running them; a bitmap scan would read all of history to sort its end.
-    // With extra_float_digits at 0, as some databases have it, a double's text loses its last digits.
-    options:
-      '-c default_transaction_read_only=on -c jit=off -c enable_bitmapscan=off -c enable_seqscan=off -c extra_float_digits=1',
+    // It may be asynchronous, whatever its type says, and is awaited.
+    ...{ onConnect: settle },
   })
   // An idle connection that dies is not news: the next query opens another or reports why it cannot.
   pool.on('error', () => undefined)
+  // One that dies at work rejects the query.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const files = namedFiles(url)
   return {
     async query<Row>(
@@ -75,13 +91,47 @@ export function openDatabase(url: string, server: string): OpenDatabase {
       try {
         // A pool that opens a connection for a query that had to wait would throw where nobody can catch it.
         for (const file of files) await access(file, constants.R_OK)
-        return (await pool.query(sql, [...values])).rows as Row[]
+        const client = await pool.connect()
+        const run = pooled.has(client) ? runPooled : runOwn
+        return await released(client, () => run<Row>(client, sql, values))
       } catch (error) {
         throw postgresTrouble(error, server, tables)
       }
     },
     close: () => pool.end(),
   }
+
+  async function runPooled<Row>(client: pg.ClientBase, sql: string, values: readonly unknown[]): Promise<Row[]> {
+    await client.query(beginPinned(rowSecurity))
+    const rows = await runOwn<Row>(client, sql, values)
+    await client.query('COMMIT')
+    return rows
+  }
+}
+
+async function runOwn<Row>(client: pg.ClientBase, sql: string, values: readonly unknown[]): Promise<Row[]> {
+  // The extended protocol takes one statement only: a query of the configuration cannot end the transaction that confines it to reading.
+  const query = { text: sql, values: [...values], queryMode: 'extended' }
+  return (await client.query(query)).rows as Row[]
+}
+
+/** A connection on which something failed is not used again: a transaction may be open, an answer may still come. */
+async function released<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
+  let failure: unknown
+  try {
+    return await work()
+  } catch (error) {
+    failure = error
+    throw error
+  } finally {
+    client.release(failure !== undefined)
+  }
+}
+
+/** The backend that the server said this connection has; a pooler says a number of its own. */
+function processIdOf(client: pg.ClientBase): number {
+  const { processID } = client as pg.ClientBase & { processID?: number | null }
+  return processID ?? -1
 }
 
 /** The files of TLS that a URL names; node-postgres reads them at each connection, so that renewed ones count. */

@@ -1,5 +1,6 @@
 import { Trouble } from '../errors.js'
 import { readable, type TlsSettings, tlsHint } from '../tls-hints.js'
+import { sessionTrouble } from './session-trouble.js'
 
 /** SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -25,6 +26,8 @@ export function postgresTrouble(
   const { code = '', message } =
     error instanceof Error ? (error as Error & { code?: string }) : { message: String(error) }
   const text = readable(message || code)
+  const session = error instanceof Error && sessionTrouble(error, server, tables)
+  if (session) return session
   const unread = unreadFile(error, server)
   if (unread) return unread
   const hint = (code === '28000' && tlsHint(text, POSTGRES_TLS)) || REFUSED[code]

@@ -11,7 +11,7 @@ const shipped = new URL('../../config/rekindle.yaml', import.meta.url).pathname
 
 const defaults: Config = {
   redis: { url: 'redis://127.0.0.1:6379/0' },
-  postgres: { url: 'postgres://127.0.0.1:5432/postgres' },
+  postgres: { url: 'postgres://127.0.0.1:5432/postgres', row_security: 'refuse' },
   symbols: { query: "SELECT symbol FROM tickers WHERE status = 'enabled' ORDER BY symbol" },
   candles: {
     layout: 'timeseries',
@@ -149,7 +149,7 @@ describe('the environment', () => {
     expect(config).toStrictEqual({
       ...defaults,
       redis: { url: 'rediss://r:1' },
-      postgres: { url: 'postgresql://p/db' },
+      postgres: { url: 'postgresql://p/db', row_security: 'refuse' },
       log: { level: 'error' },
     })
   })

@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
+import { runSql } from '../../lab/databases.js'
 import { startProxy, type TcpProxy } from '../../lab/proxy.js'
 import { type Heard, type ListenOptions, listen } from '../../src/detect/changes.js'
 import { describeOwnServers } from '../support/processes.js'
@@ -17,7 +18,13 @@ describeOwnServers('a listener', () => {
   function listenTo(url: string, more: Partial<ListenOptions> = {}): Ear {
     const heard: Heard[] = []
     const errors: unknown[] = []
-    const subscription = listen({ url, server: 'here', channel: 'rekindle', ...more }).subscribe({
+    const subscription = listen({
+      url,
+      server: 'here',
+      channel: 'rekindle',
+      notify: (sql) => runSql(postgres.url, sql),
+      ...more,
+    }).subscribe({
       next: (message) => heard.push(message),
       error: (error: unknown) => errors.push(error),
     })
@@ -105,7 +112,12 @@ describeOwnServers('a listener', () => {
 describe('a channel', () => {
   it('that nobody answers on is told within the limit', async () => {
     const errors: unknown[] = []
-    listen({ url: 'postgres://127.0.0.1:1/nowhere', server: 'here', channel: 'rekindle' }).subscribe({
+    listen({
+      url: 'postgres://127.0.0.1:1/nowhere',
+      server: 'here',
+      channel: 'rekindle',
+      notify: async () => undefined,
+    }).subscribe({
       error: (error: unknown) => errors.push(error),
     })
     await until(() => errors.length > 0)

@@ -76,8 +76,10 @@ describe('an address that psql takes', () => {
 
   it('is listened at, too', async () => {
     const url = `postgres://acme:s3cret@/acme?host=${folder}&port=${postgres.port}`
+    const db = openDatabase(url, serverName(url))
+    const notify = (sql: string): Promise<unknown> => db.query(sql, [])
     const heard = await new Promise((resolve, reject) => {
-      const listening = listen({ url, server: serverName(url), channel: 'rekindle' }).subscribe({
+      const listening = listen({ url, server: serverName(url), channel: 'rekindle', notify }).subscribe({
         next: (each) => {
           listening.unsubscribe()
           resolve(each)
@@ -85,6 +87,7 @@ describe('an address that psql takes', () => {
         error: reject,
       })
     })
+    await db.close()
     expect(heard).toEqual({ kind: 'listening' })
   })
 })
