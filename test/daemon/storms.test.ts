@@ -102,11 +102,13 @@ describe('one incident, one alert', () => {
   it('of FLUSHALL in a loop, while workers read', async () => {
     await whole(redis.url, database.url)
     const reader = readAlong(redis.url)
-    const flushes = await again(10_000, 30, () => client.flushall())
-    expect(flushes).toBeGreaterThan(30)
-    // What is whole in between is so for workers, though the incident is open.
-    await daemon.next('all_back')
-    await daemon.next('healed', ({ losses }) => losses > 5)
+    const keys = SYMBOLS.flatMap((symbol) => keysOf(symbol, layout))
+    const flushes = await again(10_000, 20, async () => {
+      await client.flushall()
+      // A flush of nothing is no loss: how fast a heal is differs from machine to machine.
+      await until(() => client.exists(...keys))
+    })
+    await until(() => boardIsQuiet() && daemon.all('healed').at(-1), { timeout: 60_000 })
     expect(await reader.stop()).toBeGreaterThan(0)
     const losses = await expectOneStorm(daemon)
     expect(losses).toBeGreaterThan(5)
