@@ -31,9 +31,10 @@ Environment:
   REKINDLE_CONFIG        the configuration, where --config does not name it
   REDIS_URL              wins over redis.url
   DATABASE_URL           wins over postgres.url
+  DATABASE_LISTEN_URL    wins over postgres.listen_url
   ALERTS_WEBHOOK_URL     wins over alerts.webhook.url
   ALERTS_WEBHOOK_SECRET  wins over alerts.webhook.secret
-                         these four also as REDIS_URL_FILE, …: a file with it
+                         these five also as REDIS_URL_FILE, …: a file with it
   HTTP_LISTEN            wins over http.listen
   LOG_LEVEL              wins over log.level
   NODE_EXTRA_CA_CERTS    certificates to trust, beside those of the system

@@ -5,12 +5,16 @@ import { maskSecrets, secretsOf, withoutSecrets } from '../../src/config/secrets
 it('finds what is secret in the configuration and the environment, longest first', () => {
   const config = configSchema.parse({
     redis: { url: 'redis://user:a%2Fb%3Ac@127.0.0.1/0' },
-    postgres: { url: 'postgres://u@host/d?password=wo%20rd&sslmode=disable' },
+    postgres: {
+      url: 'postgres://u@host/d?password=wo%20rd&sslmode=disable',
+      listen_url: 'postgres://u:directly@host/d',
+    },
     alerts: { webhook: { url: 'https://hooks.example.com/T0/B1', secret: 'signed' } },
   })
   expect(secretsOf(config, { REDISCLI_AUTH: 'other', PGPASSWORD: '', PATH: '/bin' })).toEqual([
     'https://hooks.example.com/T0/B1',
     'a%2Fb%3Ac',
+    'directly',
     'wo%20rd',
     '/T0/B1',
     'signed',

@@ -31,12 +31,14 @@ describe('a variable', () => {
       env: {
         REDIS_URL_FILE: file('redis', 'redis://:hush@redis:6379/1\n'),
         DATABASE_URL_FILE: file('postgres', 'postgres://me:hush@db/market'),
+        DATABASE_LISTEN_URL_FILE: file('listen', 'postgres://me:hush@direct/market\n'),
         ALERTS_WEBHOOK_URL_FILE: file('url', 'https://hooks.example.com/T0/B0/x\r\n'),
         ALERTS_WEBHOOK_SECRET_FILE: file('secret', ' two\nlines \n\n'),
       },
     })
     expect(config.redis.url).toBe('redis://:hush@redis:6379/1')
     expect(config.postgres.url).toBe('postgres://me:hush@db/market')
+    expect(config.postgres.listen_url).toBe('postgres://me:hush@direct/market')
     expect(config.alerts.webhook).toMatchObject({ url: 'https://hooks.example.com/T0/B0/x', secret: ' two\nlines \n' })
   })
 
