@@ -22,14 +22,12 @@ export function keepSecret(texts: Iterable<string>): void {
   secrets = [...all].sort((a, b) => b.length - a.length).map((text) => ({ text, pattern: patternOf(text) }))
 }
 
-/** The text of some lines with no secret in them; what is not JSON is searched for passwords of URLs as well. */
-export function masked(text: string): string {
-  const hidden = secrets.reduce(
+/** The text with no secret in it. */
+function masked(text: string): string {
+  return secrets.reduce(
     (rest, { text: secret, pattern }) => (rest.includes(secret) ? rest.replace(pattern, '***') : rest),
     text,
   )
-  // Every text in our JSON has been searched before it became JSON, which what is found there could break.
-  return hidden.startsWith('{') ? hidden : redactUrl(hidden)
 }
 
 function patternOf(secret: string): RegExp {
@@ -45,8 +43,10 @@ function patternOf(secret: string): RegExp {
 export function guardOutput(onCrash: (error: unknown) => number): void {
   for (const stream of [process.stdout, process.stderr]) {
     const write = stream.write.bind(stream) as (...args: unknown[]) => boolean
+    // Answers and log lines have been searched for passwords of URLs piece by piece, and may be JSON or SQL; libraries write to stderr.
+    const hide = stream === process.stderr ? (text: string) => redactUrl(masked(text)) : masked
     stream.write = ((chunk: unknown, ...rest: unknown[]) =>
-      write(typeof chunk === 'string' ? masked(chunk) : chunk, ...rest)) as Write
+      write(typeof chunk === 'string' ? hide(chunk) : chunk, ...rest)) as Write
   }
   // Node would print warnings, and the stack of what nobody caught, past the streams.
   process.removeAllListeners('warning')
