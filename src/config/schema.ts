@@ -80,6 +80,7 @@ export interface IndicatorsConfig {
   writers: Writers
   columns: {
     instance: { id: string; symbol: string; timeframe: string; enabled: string }
+    /** `updated` is accepted, and not read: earlier versions polled by it. */
     value: { instance: string; symbol: string; time: string; param: string; value: string; updated: string }
   }
 }

@@ -1,6 +1,14 @@
 import { BehaviorSubject } from 'rxjs'
 import type { Config } from '../config/schema.js'
-import { type ChangeSource, changeSources, heardDatasets, lacksTriggers } from '../decide/change-sources.js'
+import {
+  type ChangeSource,
+  changeSources,
+  heardDatasets,
+  lacksTriggers,
+  saySources,
+  sayTime,
+  WITHIN,
+} from '../decide/change-sources.js'
 import type { Updates } from '../detect/updates.js'
 import { Trouble } from '../errors.js'
 import type { Database } from '../postgres/database.js'
@@ -70,18 +78,12 @@ export class Coverage {
     this.hasListened ||= by !== undefined
     this.deaf = undefined
     const heard = this.heardNow()
-    await Promise.all(
-      updates.map(async (each) => {
-        const isHeard = heard.has(each.dataset)
-        if (isFirst ? isHeard && (each.isLazy || !each.isOnward) : isHeard && !each.isOnward) return
-        // One that cannot be asked is polled until it can.
-        if (!(await polls.ask(each, isFirst))) heard.delete(each.dataset)
-      }),
-    )
+    const polled = updates.filter(({ dataset }) => !heard.has(dataset))
+    if (isFirst) await Promise.all(polled.map((each) => polls.ask(each, true)))
     this.cover(heard)
     if (isFirst) return []
-    const asked = new Set(['symbols', ...updates.flatMap(({ dataset, isOnward }) => (isOnward ? [dataset] : []))])
-    return [...heard].filter((dataset) => !asked.has(dataset)).map((dataset) => ({ dataset, keys: 'all', at }))
+    // The list of symbols is read again whenever it begins to be heard.
+    return [...heard].filter((dataset) => dataset !== 'symbols').map((dataset) => ({ dataset, keys: 'all', at }))
   }
 
   /** Nothing is heard any more, for this reason: all is polled. */
@@ -90,7 +92,7 @@ export class Coverage {
     this.deaf = reason
     const before = this.heard.value
     // What was heard until now has changed since it was last polled.
-    for (const each of this.context.updates) if (!each.isOnward && before?.has(each.dataset)) each.forget()
+    for (const each of this.context.updates) if (before?.has(each.dataset)) each.forget()
     this.heard.next(new Set())
     this.tell()
   }
@@ -159,7 +161,7 @@ export class Coverage {
 
   /** Triggers that are not there are worth a warning where they would help, and nobody has left them out on purpose. */
   private warn(): void {
-    const { conditions, config } = this.context
+    const { conditions } = this.context
     if (!this.catalog) return
     const lacking = this.by === 'triggers' ? lacksTriggers(this.catalog.sources) : []
     const [first] = lacking
@@ -167,12 +169,13 @@ export class Coverage {
       conditions.worked('triggers')
       return
     }
-    const names = [...new Set(lacking.map(({ dataset }) => dataset))].join(', ')
+    const keys = new Set(lacking.map(({ key }) => key))
+    const now = saySources(this.sources().filter(({ key }) => keys.has(key)))
     conditions.failed(
       'triggers',
       new Trouble(
         'postgres_schema',
-        `changes of ${names} are found by polling every ${config.watch.poll} ms or more instead of within 10 ms: ` +
+        `changes are found ${now} instead of by triggers within ${sayTime(WITHIN.triggers)}: ` +
           `${first.table} ${first.why}${lacking.length > 1 ? `, and ${lacking.length - 1} more` : ''}`,
         first.mend ?? '',
         false,

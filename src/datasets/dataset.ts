@@ -44,7 +44,7 @@ export interface ReadOptions {
   readonly parts: ReadonlySet<string> | undefined
 }
 
-/** What the rows behind a symbol, or behind a part of it, look like; another text means that they have changed. */
+/** Of what PostgreSQL wants of a symbol, or of a part of it; another text means that it wants something else. */
 export interface Fingerprint {
   readonly symbol: string
   readonly part?: string
@@ -57,8 +57,6 @@ export interface Polling {
   fingerprints(db: Database, symbols: readonly string[]): Promise<readonly Fingerprint[]>
   /** True if it must be told the enabled symbols. */
   readonly bySymbol?: boolean
-  /** True if a fingerprint never comes back to what it was, so that any two of them tell whether something changed in between. */
-  readonly isOnward: boolean
 }
 
 /**

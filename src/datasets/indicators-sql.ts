@@ -56,28 +56,6 @@ function newestOfAll(config: IndicatorsConfig): string {
       ) AS found`
 }
 
-/**
- * SQL for one fingerprint a symbol and timeframe: how many newest rows there are, and the sum of their times of update.
- *
- * `updated_at` is the start of the writer's transaction, in the writer's time zone, so "everything since" a moment would miss what
- * was committed late. Comparing the whole set of newest rows with the set seen before needs neither an overlap nor a clock, and sees
- * deletions too. Only the newest rows reach Redis, so only those are read, and no index on the time of update is needed.
- */
-export function fingerprintSql(config: IndicatorsConfig): string {
-  const { i, v, ofInstance } = names(config)
-  return `
-    SELECT ${i('symbol')} AS symbol, ${i('timeframe')} AS part,
-      count(*) || ':' || coalesce(sum(extract(epoch FROM newest.updated)), 0) AS fingerprint
-    FROM ${quoteTable(config.instances)} AS i
-    CROSS JOIN LATERAL (
-      SELECT ${v('updated')} AS updated
-      FROM ${quoteTable(config.values)} AS v WHERE ${ofInstance}
-      ORDER BY ${v('time')} DESC ${NEWEST}
-    ) AS newest
-    WHERE ${i('enabled')}
-    GROUP BY 1, 2`
-}
-
 /** The tables that these queries read, by the configuration key that chose each. */
 export function tablesOf({ instances, values }: IndicatorsConfig): Record<string, string> {
   return { 'indicators.instances': instances, 'indicators.values': values }

@@ -1,11 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { IndicatorsConfig } from '../config/schema.js'
 import { renderKey } from '../config/template.js'
 import { sameNumber } from '../decide/compare.js'
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
-import type { Dataset, Finding, Fingerprint, MayReplace, Reading, Wanted } from './dataset.js'
-import { fingerprintSql, tablesOf } from './indicators-sql.js'
+import type { Dataset, Finding, Fingerprint, MayReplace, Reading, ReadOptions, Wanted } from './dataset.js'
 import { type NewestRow, NewestValues } from './newest-values.js'
 import { countWritten, SUPERSEDED } from './written.js'
 
@@ -20,6 +20,7 @@ export interface HashFinding extends Finding<HashWanted> {
   readonly changes: ReadonlyMap<string, string | undefined>
 }
 
+const ANY: ReadOptions = { thorough: false, parts: undefined }
 /** Changes in one script call. */
 const BATCH = 100
 
@@ -63,8 +64,10 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
     rank,
     writers: config.writers,
     polling: {
-      isOnward: true,
-      fingerprints: async (db) => db.query<Fingerprint>(fingerprintSql(config), [], tablesOf(config)),
+      bySymbol: true,
+      // Of what would be read, so that it misses nothing that a look would see; and it needs no column that tells of updates.
+      fingerprints: async (db, symbols) =>
+        wantedHashes(config, await newest.read(db, symbols, ANY)).wanted.map(fingerprintOf),
     },
     async read(db, symbols, options) {
       return wantedHashes(config, await newest.read(db, symbols, options))
@@ -106,6 +109,11 @@ function wantedHashes(config: IndicatorsConfig, rows: readonly NewestRow[]): Rea
     wanted: [...hashes].flatMap(([key, hash]) => (hash.fields.size > 0 ? [{ key, ...hash }] : [])),
     leftOut,
   }
+}
+
+function fingerprintOf({ symbol, timeframe, fields }: HashWanted): Fingerprint {
+  const text = JSON.stringify([...fields].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return { symbol, part: timeframe, fingerprint: createHash('sha1').update(text).digest('base64') }
 }
 
 function compareHash(dataset: string, wanted: HashWanted, reply: Reply | Error): HashFinding {

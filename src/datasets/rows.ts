@@ -45,7 +45,6 @@ export function rowsDataset(name: string, config: RowsConfig, rank: number): Dat
     // SET gives a string, and so takes nothing away from one; that the value is another is found by the scrub.
     ...(!isHash && { ordinaryEvents: ['set', 'overwritten'] }),
     polling: {
-      isOnward: false,
       async fingerprints(db) {
         const sql = fingerprintSql(config)
         const rows = await queryRows<{ symbol: string | null; fingerprint: string }>(db, { name, config }, sql, [])

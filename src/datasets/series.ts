@@ -4,7 +4,7 @@ import { compareSamples, type Difference, differingPairs, kindOfLack, pictureOf 
 import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
-import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
+import { type CandleRun, COLUMNS, candlesPolling, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, MayReplace, Reading } from './dataset.js'
 import { adoptCommands, createCommands, extendCommands, readFacts, type SeriesFacts } from './series-commands.js'
 import { bytesOf, SeriesWanted, splitText } from './series-wanted.js'
@@ -39,6 +39,7 @@ export function seriesDataset(
     keys: COLUMNS.map((column) => renderKey(config.keys[column], { symbol: '{symbol}', timeframe })),
     rank,
     writers: config.writers,
+    polling: candlesPolling(config, timeframe),
     async read(db, symbols) {
       return wantedSeries(config, timeframe, await readCandles(db, config, timeframe, symbols))
     },

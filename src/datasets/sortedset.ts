@@ -4,7 +4,7 @@ import { type Difference, differingPairs, kindOfLack, pictureOf, sameNumber } fr
 import { NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
-import { type CandleRun, COLUMNS, isStorable, isStorableTime, readCandles } from './candle-source.js'
+import { type CandleRun, COLUMNS, candlesPolling, isStorable, isStorableTime, readCandles } from './candle-source.js'
 import type { Dataset, Finding, MayReplace, Reading, Wanted } from './dataset.js'
 import { splitText } from './series-wanted.js'
 import { countWritten, SUPERSEDED } from './written.js'
@@ -55,6 +55,7 @@ export function sortedSetDataset(
     keys: [renderKey(config.keys.close, { symbol: '{symbol}', timeframe })],
     rank,
     writers: config.writers,
+    polling: candlesPolling(config, timeframe),
     async read(db, symbols) {
       return wantedSets(config, timeframe, await readCandles(db, config, timeframe, symbols))
     },

@@ -14,16 +14,6 @@ export class Updates {
     private readonly symbols: () => Promise<readonly string[]>,
   ) {}
 
-  /** True if it finds whatever has changed, however long it was not asked. */
-  get isOnward(): boolean {
-    return this.polling.isOnward
-  }
-
-  /** True if its first look may wait until it is needed: it is dear. */
-  get isLazy(): boolean {
-    return this.polling.bySymbol === true
-  }
-
   /** The symbols and parts whose rows changed, came or went; undefined if none did. */
   async next(): Promise<Change | undefined> {
     const prints = await this.polling.fingerprints(this.db, this.polling.bySymbol ? await this.symbols() : [])
