@@ -15,6 +15,7 @@ export type TroubleCode =
   | 'postgres_unreachable'
   | 'postgres_refused'
   | 'postgres_schema'
+  | 'postgres_query'
   | 'postgres_standby'
   | 'postgres_pooler'
   | 'no_symbols'

@@ -167,8 +167,10 @@ function watched(db: Database, conditions: Conditions, onRecovery: () => void): 
         if (conditions.worked('postgres') > 0) onRecovery()
         return rows
       } catch (error) {
-        if (error instanceof Trouble && /^postgres_(unreachable|refused)$/.test(error.code))
-          conditions.failed('postgres', error)
+        if (!(error instanceof Trouble)) throw error
+        // A server that says what is wrong with a query is there.
+        if (/^postgres_(unreachable|refused)$/.test(error.code)) conditions.failed('postgres', error)
+        else if (conditions.worked('postgres') > 0) onRecovery()
         throw error
       }
     },

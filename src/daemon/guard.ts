@@ -31,6 +31,8 @@ export class Guard {
   symbols: readonly string[] = []
   /** Symbols that were lost and healed, and that the scrub has not been to since. */
   private readonly healed = new Set<string>()
+  /** Datasets that the last look could not see. */
+  private readonly unseen = new Set<string>()
   private watching = false
   private readonly isFlapping: () => boolean
 
@@ -134,6 +136,8 @@ export class Guard {
     const isStale = ({ symbol, dataset }: Lack): boolean => this.wholeness.wasSeenSince(symbol, dataset, began)
     const lacks = found.filter((lack) => !isStale(lack))
     const stale = new Set(found.filter(isStale).map(({ symbol }) => symbol))
+    for (const { dataset } of clean) this.unseen.delete(dataset)
+    for (const { dataset } of unseen) this.unseen.add(dataset)
     const whole = clean.filter((item) => this.settle(item, true, began)).map(({ symbol }) => symbol)
     // Whatever shook our trust in everything may have taken the marks, too.
     const isWholesale =
@@ -189,6 +193,7 @@ export class Guard {
   ): Promise<Consequence> {
     if (items.some(({ symbol }) => this.losses.incident?.symbols.has(symbol))) this.losses.incident?.add(tally)
     for (const { symbol, dataset, entire } of items) if (entire) this.underway.done(symbol, dataset)
+    for (const { dataset } of items) this.unseen.delete(dataset)
     const whole = items.filter((item) => this.settle(item, item.entire, began)).map(({ symbol }) => symbol)
     // What was found lacking again since the work began has to be done again.
     const again = items.filter(({ symbol, dataset, entire }) => entire && this.wholeness.isOpen(symbol, dataset))
@@ -224,7 +229,7 @@ export class Guard {
       return lookAt('all')
     }
     const { hold } = this.losses
-    if (hold === 0) for (const symbol of this.losses.close()) this.healed.add(symbol)
+    if (hold === 0) for (const symbol of this.losses.close(this.unseen)) this.healed.add(symbol)
     else if (this.readiness.isComplete) this.losses.tellBack(hold)
     if (completes && !this.watching) this.tellWatching(life)
     return hold > 0 ? { ...NOTHING_FOLLOWS, closeIn: hold } : NOTHING_FOLLOWS

@@ -204,7 +204,8 @@ export class Incident {
     }
   }
 
-  healed(): LogEvent {
+  /** That it is over; `unseen` are datasets of which nothing is known. */
+  healed(unseen: Iterable<string>): LogEvent {
     const { keys, samples, fields, leftOut, superseded } = this.tally
     const { lost, back, expired, unwanted, unwantedKeys } = this.fates.counts
     return {
@@ -222,6 +223,7 @@ export class Incident {
       keys_unwanted: lost - back - expired,
       unwanted: { ...unwanted },
       unwanted_keys: [...unwantedKeys],
+      unseen: [...unseen],
       keys,
       samples,
       fields,

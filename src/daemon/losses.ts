@@ -207,15 +207,15 @@ export class Losses {
     if (event) this.emit(event)
   }
 
-  /** Says so if the open incident is over, and returns the symbols that it had lost. */
-  close(): ReadonlySet<string> {
+  /** Says so if the open incident is over, and returns the symbols that it had lost; `unseen` are datasets of which nothing is known. */
+  close(unseen: Iterable<string>): ReadonlySet<string> {
     const { incident } = this
     if (!incident?.isOver) return new Set()
     clearTimeout(this.telling)
     const now = Date.now()
     // What is new must be told before it is said to be over.
     if (incident.hasNews) this.emit(incident.continues(now))
-    this.emit(incident.healed())
+    this.emit(incident.healed(unseen))
     for (const cause of incident.causes) {
       this.recurrences.end(cause, incident.ended, now)
       this.lastIds.set(cause, incident.id)

@@ -52,7 +52,7 @@ export class RowsReader {
     try {
       return await this.query(db, [parts], true)
     } catch (error) {
-      if (error instanceof Trouble && error.code === 'postgres_schema') return undefined
+      if (error instanceof Trouble && /^postgres_(schema|query)$/.test(error.code)) return undefined
       throw error
     }
   }

@@ -79,13 +79,16 @@ function sourceOf({ table, query = '' }: RowsConfig): string {
   return `${table === undefined ? `(\n${query.replace(/[\s;]+$/, '')}\n)` : quoteTable(table)} AS ${ROW}`
 }
 
-/** The parts as rows of the table's type, each with what stands there now. */
+/**
+ * The parts as rows of the table's type, each with what stands there now. The columns that are not of the key are those of any row:
+ * without them a column whose domain forbids NULL would fail. (Of an empty table nothing is known but its type.)
+ */
 function partsSource({ table = '', key }: RowsConfig): string {
   const columns = templateColumns(key)
   const pairs = columns.map((name, i) => `${quoteLiteral(name)}, part::jsonb -> ${i}`)
   const same = columns.map((name) => `${column(name)} = ${column(name, ASKED)}`)
   return `unnest($1::text[]) AS part
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::${quoteTable(table)}, jsonb_build_object(${pairs.join(', ')})) AS ${ASKED}
+    CROSS JOIN LATERAL jsonb_populate_record((SELECT whole FROM ${quoteTable(table)} AS whole LIMIT 1), jsonb_build_object(${pairs.join(', ')})) AS ${ASKED}
     LEFT JOIN ${quoteTable(table)} AS ${ROW} ON ${same.join(' AND ')}`
 }
 

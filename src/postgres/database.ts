@@ -3,12 +3,12 @@ import pg from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
 import { readPostgresUrl } from '../config/postgres-url.js'
 import { beginPinned, pinSession, type RowSecurity } from './settings.js'
-import { postgresTrouble } from './trouble.js'
+import { connectionTrouble, endsSession, queryTrouble, sqlstateOf, type Tables } from './trouble.js'
 
 /** Reads from PostgreSQL; rejects with a Trouble. */
 export interface Database {
   /** `tables`: those the query reads, by the configuration key that chose each, for the error if one is missing. */
-  query<Row>(sql: string, values: readonly unknown[], tables?: Readonly<Record<string, string>>): Promise<Row[]>
+  query<Row>(sql: string, values: readonly unknown[], tables?: Tables): Promise<Row[]>
 }
 
 /** Limits in ms: to connect, and for the answer to arrive. */
@@ -83,22 +83,30 @@ export function openDatabase(
   pool.on('connect', (client) => client.on('error', () => undefined))
   const files = namedFiles(url)
   return {
-    async query<Row>(
-      sql: string,
-      values: readonly unknown[],
-      tables?: Readonly<Record<string, string>>,
-    ): Promise<Row[]> {
-      try {
-        // A pool that opens a connection for a query that had to wait would throw where nobody can catch it.
-        for (const file of files) await access(file, constants.R_OK)
-        const client = await pool.connect()
-        const run = pooled.has(client) ? runPooled : runOwn
-        return await released(client, () => run<Row>(client, sql, values))
-      } catch (error) {
-        throw postgresTrouble(error, server, tables)
-      }
+    async query<Row>(sql: string, values: readonly unknown[], tables: Tables = {}): Promise<Row[]> {
+      const client = await connect()
+      const run = pooled.has(client) ? runPooled : runOwn
+      return await released(client, async () => {
+        try {
+          return await run<Row>(client, sql, values)
+        } catch (error) {
+          // What a query calls may raise any code, also those by which a server ends a session: whether ours stands has to be tried.
+          const stands = sqlstateOf(error) !== undefined && (!endsSession(error) || (await answers(client)))
+          throw stands ? queryTrouble(error, server, tables) : connectionTrouble(error, server)
+        }
+      })
     },
     close: () => pool.end(),
+  }
+
+  async function connect(): Promise<pg.PoolClient> {
+    try {
+      // A pool that opens a connection for a query that had to wait would throw where nobody can catch it.
+      for (const file of files) await access(file, constants.R_OK)
+      return await pool.connect()
+    } catch (error) {
+      throw connectionTrouble(error, server)
+    }
   }
 
   async function runPooled<Row>(client: pg.ClientBase, sql: string, values: readonly unknown[]): Promise<Row[]> {
@@ -113,6 +121,15 @@ async function runOwn<Row>(client: pg.ClientBase, sql: string, values: readonly 
   // The extended protocol takes one statement only: a query of the configuration cannot end the transaction that confines it to reading.
   const query = { text: sql, values: [...values], queryMode: 'extended' }
   return (await client.query(query)).rows as Row[]
+}
+
+/** True if the session goes on after an error; ends a transaction that the error may have left open. */
+async function answers(client: pg.ClientBase): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => true,
+    // The error that we have tells more than that of a connection which is gone.
+    () => false,
+  )
 }
 
 /** A connection on which something failed is not used again: a transaction may be open, an answer may still come. */

@@ -1,60 +1,89 @@
+import { verdictOf } from '../decide/sqlstate.js'
 import { Trouble } from '../errors.js'
 import { readable, type TlsSettings, tlsHint } from '../tls-hints.js'
 import { sessionTrouble } from './session-trouble.js'
-
-/** SQLSTATE classes and codes, https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const REFUSED: Readonly<Record<string, string>> = {
-  '28P01': 'check the user and the password in postgres.url (DATABASE_URL)',
-  '28000': 'this user may not log in from here: see pg_hba.conf, and sslmode in postgres.url',
-  '3D000': 'check the database name in postgres.url (DATABASE_URL)',
-}
 
 /** How people write the settings of TLS: as parameters of the URL. */
 const POSTGRES_TLS: TlsSettings = { url: 'postgres.url', ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' }
 const TLS = /SSL|TLS|certificate|self.signed|key values mismatch|PEM routines|DECODER|no start line/i
 
-/**
- * Says what an error from PostgreSQL means. `server` is `host:port/database`; `tables` are the tables of the query, by the
- * configuration key that chose each, so that a missing one can be named by it.
- */
-export function postgresTrouble(
-  error: unknown,
-  server: string,
-  tables: Readonly<Record<string, string>> = {},
-): Trouble {
+/** The tables of a query, by the configuration key that chose each. */
+export type Tables = Readonly<Record<string, string>>
+
+/** Says what an error from PostgreSQL means. `server` is `host:port/database`; `tables` let what is missing or failing be named by its key. */
+export function postgresTrouble(error: unknown, server: string, tables: Tables = {}): Trouble {
+  return endsSession(error) ? connectionTrouble(error, server) : queryTrouble(error, server, tables)
+}
+
+/** True unless PostgreSQL says that it was this query which failed, and not the connection. */
+export function endsSession(error: unknown): boolean {
+  if (error instanceof Trouble) return error.code === 'postgres_unreachable' || error.code === 'postgres_refused'
+  const state = sqlstateOf(error)
+  if (state === undefined) return true
+  const { whose } = verdictOf(state)
+  return whose === 'server' || whose === 'login'
+}
+
+/** Says what an error means of a query, by a session that goes on. */
+export function queryTrouble(error: unknown, server: string, tables: Tables): Trouble {
+  if (error instanceof Trouble) return error
+  const { message: text } = error as Error
+  const session = sessionTrouble(error as Error, server, tables)
+  if (session) return session
+  const state = sqlstateOf(error) ?? ''
+  if (state === '42501') return rightTrouble(text, server)
+  const chosen = Object.entries(tables).map(([key, table]) => `${key}: ${table}`)
+  const where = chosen.length > 0 ? chosen.join(', ') : 'symbols.query'
+  const about = `PostgreSQL ${server}: ${text}`
+  const { whose, passing, hint } = verdictOf(state)
+  if (whose === 'schema') return new Trouble('postgres_schema', about, `check ${where} in the configuration`, false)
+  const mend = (whose === 'query' ? hint : ELSEWHERE) ?? 'look at what this query reads'
+  return new Trouble('postgres_query', about, `${mend} (${where})`, passing)
+}
+
+/** Codes of a connection that stands: not ours, then. */
+const ELSEWHERE = 'this query asks another server, which fails'
+
+function rightTrouble(text: string, server: string): Trouble {
+  const about = `PostgreSQL ${server}: ${text}`
+  const right = /denied for (database|schema)/.exec(text)?.[1]
+  if (right === 'database') return new Trouble('postgres_refused', about, 'GRANT CONNECT on it to this user', false)
+  const mend = `GRANT ${right === 'schema' ? 'USAGE' : 'SELECT'} on it to this user`
+  return new Trouble('postgres_schema', about, mend, false)
+}
+
+/** Says what an error means of the connection: it cannot be had, or it broke. */
+export function connectionTrouble(error: unknown, server: string): Trouble {
   if (error instanceof Trouble) return error
   const { code = '', message } =
     error instanceof Error ? (error as Error & { code?: string }) : { message: String(error) }
   const text = readable(message || code)
-  const session = error instanceof Error && sessionTrouble(error, server, tables)
+  const about = `PostgreSQL ${server}: ${text}`
+  const session = error instanceof Error && sessionTrouble(error, server, {})
   if (session) return session
   const unread = unreadFile(error, server)
   if (unread) return unread
-  const hint = (code === '28000' && tlsHint(text, POSTGRES_TLS)) || REFUSED[code]
-  if (hint) return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, hint, false)
-  if (code === '42501') {
-    const right = /denied for (database|schema)/.exec(text)?.[1]
-    if (right === 'database')
-      return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, 'GRANT CONNECT on it to this user', false)
-    const mend = `GRANT ${right === 'schema' ? 'USAGE' : 'SELECT'} on it to this user`
-    return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, mend, false)
+  const state = sqlstateOf(error)
+  if (state === '42501') return rightTrouble(text, server)
+  const { whose, hint } = state === undefined ? {} : verdictOf(state)
+  const byTls = tlsHint(text, POSTGRES_TLS)
+  if (whose === 'login') {
+    const isOfTls = state === '28000' && byTls
+    return new Trouble('postgres_refused', about, (isOfTls || hint) ?? LOOK, false)
   }
-  // 42: a table or column is missing, or of another type than the query needs; 22: a value does not fit.
-  if (/^(42|22|3F)/.test(code)) {
-    const chosen = Object.entries(tables).map(([key, table]) => `${key}: ${table}`)
-    const where = chosen.length > 0 ? chosen.join(', ') : 'symbols.query'
-    return new Trouble('postgres_schema', `PostgreSQL ${server}: ${text}`, `check ${where} in the configuration`, false)
+  if (state === undefined && TLS.test(text)) {
+    const mend = byTls ?? 'check sslmode and sslrootcert in postgres.url'
+    return new Trouble('postgres_refused', about, mend, false)
   }
-  if (TLS.test(text)) {
-    const mend = tlsHint(text, POSTGRES_TLS) ?? 'check sslmode and sslrootcert in postgres.url'
-    return new Trouble('postgres_refused', `PostgreSQL ${server}: ${text}`, mend, false)
-  }
-  return new Trouble(
-    'postgres_unreachable',
-    `PostgreSQL ${server}: ${text}`,
-    'is it running, and is postgres.url (DATABASE_URL) right?',
-    true,
-  )
+  return new Trouble('postgres_unreachable', about, (whose === 'server' ? hint : undefined) ?? LOOK, true)
+}
+
+const LOOK = 'is it running, and is postgres.url (DATABASE_URL) right?'
+
+/** Undefined for what did not come from a server, as errors of sockets, whose codes look alike. */
+export function sqlstateOf(error: unknown): string | undefined {
+  const { code, severity } = error instanceof Error ? (error as Error & { code?: string; severity?: string }) : {}
+  return severity === undefined ? undefined : code
 }
 
 /** node-postgres reads the files that the URL names for TLS whenever it connects. */

@@ -34,7 +34,8 @@ const RULES: readonly Rule[] = [
     hint: 'check the database number in redis.url',
   },
   {
-    when: /^READONLY/,
+    // Valkey's REDIRECT and MASTERDOWN come from replicas only.
+    when: /^(READONLY|REDIRECT|MASTERDOWN)\b/,
     code: 'redis_readonly',
     passing: true,
     hint: 'point redis.url at the primary, or promote this replica',
@@ -52,10 +53,41 @@ const RULES: readonly Rule[] = [
     hint: 'Redis cannot save its snapshot: look at its disk, or set stop-writes-on-bgsave-error no',
   },
   {
-    when: /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOREPLICAS)/,
+    when: /^NOREPLICAS\b/,
+    code: 'redis_busy',
+    passing: true,
+    hint: 'fewer replicas are in touch than min-replicas-to-write asks for: Redis refuses every write',
+  },
+  {
+    when: /^ERR max number of clients/,
+    code: 'redis_busy',
+    passing: true,
+    hint: 'raise maxclients, or see who holds so many connections with CLIENT LIST',
+  },
+  {
+    // BUSYKEY and BUSYGROUP are about one key.
+    when: /^(LOADING|BUSY|TRYAGAIN|CLUSTERDOWN)\b/,
     code: 'redis_busy',
     passing: true,
     hint: 'it passes by itself',
+  },
+  {
+    when: /^(MOVED|ASK|CROSSSLOT)\b/,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'this is a node of a Redis Cluster: redis.url should be a server that stands alone',
+  },
+  {
+    when: /^DENIED\b/,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'give Redis a password (and redis.url the same), or connect from its own machine: it is in protected mode',
+  },
+  {
+    when: /^WRONGTYPE\b/,
+    code: 'unexpected',
+    passing: true,
+    hint: 'a key of ours holds another type: does something else write it?',
   },
   {
     when: /unknown command.*TS\.|unknown redis command called from script/i,

@@ -88,7 +88,7 @@ export type LossEvent =
       /** Its name; `rows.<name>` for the rows of a dataset that stand for themselves. */
       symbol: string
     }
-  /** An incident is over: everything that it lost is back and verified, or, at level `warn`, no longer wanted by PostgreSQL. */
+  /** An incident is over: everything that it lost is back and verified, or no longer wanted by PostgreSQL. Level `warn` for the latter, and where something could not be seen. */
   | {
       event: 'healed'
       incident: number
@@ -113,6 +113,8 @@ export type LossEvent =
       unwanted: Record<string, number>
       /** The first few names of these. */
       unwanted_keys: string[]
+      /** Datasets that could not be compared at the last look: whether they are whole is not known. */
+      unseen: string[]
       /** How many were written. */
       keys: number
       /** Samples of series that were written. */

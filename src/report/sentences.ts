@@ -47,7 +47,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
 /** How loud this one is: one of many in a short time is not, and what did not come back is louder than what did. */
 export function levelOf(event: LogEvent): Level {
   if ('repeated' in event && event.repeated) return 'debug'
-  return event.event === 'healed' && event.keys_unwanted > 0 ? 'warn' : LEVELS[event.event]
+  return event.event === 'healed' && !isWhole(event) ? 'warn' : LEVELS[event.event]
 }
 
 /** One sentence for a person beside the fields for a machine. */
@@ -141,14 +141,24 @@ function named(what: string, names: readonly string[]): string {
   return `; ${what}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
 }
 
+type Healed = Extract<LogEvent, { event: 'healed' }>
+
+/** True if all that was lost is back, and everything could be seen. */
+export function isWhole({ keys_unwanted, unseen }: Pick<Healed, 'keys_unwanted' | 'unseen'>): boolean {
+  return keys_unwanted === 0 && unseen.length === 0
+}
+
 /** What came back, and what did not since PostgreSQL does not hold it any more: that is not whole as it was. */
-function healedSaid(event: Extract<LogEvent, { event: 'healed' }>): string {
-  const { keys_lost, keys_back, keys_unwanted, unwanted, unwanted_keys, losses, time_to_heal_ms } = event
+function healedSaid(event: Healed): string {
+  const { keys_lost, keys_back, keys_unwanted, unwanted, unwanted_keys, unseen, losses, time_to_heal_ms } = event
   const often = losses > 1 ? `, in which it lost data ${losses} times` : ''
-  if (keys_unwanted === 0) return `Redis is whole again after ${time_to_heal_ms} ms${often}`
+  if (isWhole(event)) return `Redis is whole again after ${time_to_heal_ms} ms${often}`
+  const came = `${keys_back} of ${keys_lost} lost keys came back after ${time_to_heal_ms} ms${often}`
+  const blind = unseen.length === 0 ? '' : `; ${unseen.join(', ')} could not be looked at`
+  if (keys_unwanted === 0) return came + blind
   const [first] = unwanted_keys
   const datasets = Object.entries(unwanted).map(([dataset, keys]) => `${keys} of ${dataset}`)
-  return `${keys_back} of ${keys_lost} lost keys came back after ${time_to_heal_ms} ms${often}; PostgreSQL no longer wants ${keys_unwanted} (${datasets.join(', ')}), ${first} for one`
+  return `${came}; PostgreSQL no longer wants ${keys_unwanted} (${datasets.join(', ')}), ${first} for one${blind}`
 }
 
 function oftenSaid({ times, within_ms = 0 }: { times?: number; within_ms?: number }): string {

@@ -1,4 +1,5 @@
 import type { LogEvent } from './events.js'
+import { isWhole } from './sentences.js'
 
 type Down = 'redis' | 'postgres'
 
@@ -100,9 +101,9 @@ function lossOf({ cause, symbols_lost }: EventOf<'data_loss' | 'loss_joined'>, l
 }
 
 /** Not all that was lost need have come back. */
-function healedIn({ time_to_heal_ms, keys_lost, keys_back, keys_unwanted }: EventOf<'healed'>): string {
+function healedIn({ time_to_heal_ms, keys_lost, keys_back, keys_unwanted, unseen }: EventOf<'healed'>): string {
   const time = sayTime(time_to_heal_ms)
-  return keys_unwanted > 0 ? `${keys_back} of ${keys_lost} keys back in ${time}` : `healed in ${time}`
+  return isWhole({ keys_unwanted, unseen }) ? `healed in ${time}` : `${keys_back} of ${keys_lost} keys back in ${time}`
 }
 
 const UNITS = [

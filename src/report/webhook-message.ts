@@ -2,7 +2,7 @@
 
 import { createHmac, randomUUID } from 'node:crypto'
 import type { LogEvent } from './events.js'
-import { levelOf, sentence } from './sentences.js'
+import { isWhole, levelOf, sentence } from './sentences.js'
 
 /** The events that are sent. */
 const ALERTS = ['data_loss', 'data_loss_continues', 'healed', 'persistence_risk', 'backup_failed'] as const
@@ -36,7 +36,7 @@ export function makeMessage(event: Alert, version: string, at: number): Message 
 
 /** What Slack shows as a little picture, and everyone else can read. */
 function mark(event: Alert): string {
-  if (event.event === 'healed') return event.keys_unwanted > 0 ? ':warning:' : ':white_check_mark:'
+  if (event.event === 'healed') return isWhole(event) ? ':white_check_mark:' : ':warning:'
   if (event.event !== 'persistence_risk') return ':rotating_light:'
   return event.severity === 'risk' ? ':warning:' : ':information_source:'
 }

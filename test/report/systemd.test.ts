@@ -72,6 +72,7 @@ const HEALED: LogEvent = {
   keys_back: 900,
   keys_expired: 0,
   keys_unwanted: 0,
+  unseen: [],
   unwanted: {},
   unwanted_keys: [],
   time_to_detect_ms: 3,

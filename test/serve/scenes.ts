@@ -45,6 +45,7 @@ export const EVENTS: { readonly [Name in LogEvent['event']]?: EventOf<Name> } = 
     keys_back: 54,
     keys_expired: 0,
     keys_unwanted: 0,
+    unseen: [],
     unwanted: {},
     unwanted_keys: [],
     time_to_detect_ms: 4,
