@@ -5,11 +5,11 @@ interface Holding {
   readonly dataset: string
 }
 
-/** From so long before its moment of expiry on a key is not missed, in ms: clocks differ, and Redis may be early. */
+/** From so long before its moment of expiry on a key is not missed, in ms: Redis' clock is known a little late. */
 const SLACK = 1_000
 
-/** True if the moment at which a key expires (epoch ms, or never) has come, or is about to. */
-export function hasExpired(expires: number | undefined, now = Date.now()): boolean {
+/** True if the moment at which a key expires (epoch ms, or never) has come by Redis' clock, or is about to. */
+export function hasExpired(expires: number | undefined, now: number): boolean {
   return expires !== undefined && expires <= now + SLACK
 }
 
@@ -23,6 +23,9 @@ export class Holdings {
   private readonly expiries = new Map<string, number>()
   /** Where in the keys of each symbol the next sentinel is. */
   private readonly turns = new Map<string, Iterator<string>>()
+
+  /** `redisTime`: what Redis' clock shows, in epoch ms. */
+  constructor(private readonly redisTime: () => number) {}
 
   /**
    * Records the keys of one dataset of a symbol; `complete` replaces what was known of it, otherwise they are added. A key that two
@@ -81,19 +84,20 @@ export class Holdings {
 
   /** The keys of a symbol that must stand: those whose moment of expiry has come are left out. */
   keysOf(symbol: string): readonly string[] {
-    const now = Date.now()
+    const now = this.redisTime()
     return [...(this.keys.get(symbol) ?? [])].filter((key) => !hasExpired(this.expiries.get(key), now))
   }
 
   /** One key of a symbol that must stand, another each time until all have had their turn. */
   sentinelOf(symbol: string): string | undefined {
     const keys = this.keys.get(symbol)
+    const now = this.redisTime()
     for (let tries = 0; keys && tries <= keys.size; tries++) {
       const turn = this.turns.get(symbol) ?? keys.values()
       this.turns.set(symbol, turn)
       const { done, value } = turn.next()
       if (done) this.turns.delete(symbol)
-      else if (!hasExpired(this.expiries.get(value))) return value
+      else if (!hasExpired(this.expiries.get(value), now)) return value
     }
     return undefined
   }
@@ -102,9 +106,19 @@ export class Holdings {
     return this.owners.get(key)
   }
 
-  /** True if a key stood whole when we last looked, and its moment of expiry has not come. */
-  mustStand(key: string): boolean {
-    return this.owners.has(key) && !hasExpired(this.expiries.get(key))
+  /** True if a key stood whole when we last looked, and its moment of expiry has not come; `now` by Redis' clock. */
+  mustStand(key: string, now = this.redisTime()): boolean {
+    return this.owners.has(key) && !hasExpired(this.expiries.get(key), now)
+  }
+
+  /** True if a key expires at some time. */
+  expires(key: string): boolean {
+    return this.expiries.has(key)
+  }
+
+  /** True if any key expires at some time. */
+  get anyExpires(): boolean {
+    return this.expiries.size > 0
   }
 
   get symbols(): readonly string[] {

@@ -1,4 +1,7 @@
-/** The words everyone speaks in: plain data, no behaviour, no imports. Times are milliseconds since the epoch unless said otherwise. */
+/**
+ * The words everyone speaks in: plain data, no behaviour, no imports. Times are milliseconds since the epoch unless said otherwise, by
+ * the steady clock of this process where they are when something happened, and by Redis' own where they are when a key expires.
+ */
 
 /** Why data was lost. `corruption` is a key of ours that holds another type; `replacement` a different, empty server at the same address. */
 export type Cause =
@@ -32,7 +35,10 @@ export interface Suspicion {
 
 /** What INFO told about the server, reduced to what can serve as evidence. */
 export interface ServerFacts {
+  /** When it was read, by our steady clock. */
   readonly at: number
+  /** What Redis' own clock showed then. */
+  readonly time: number | undefined
   readonly runId: string | undefined
   readonly version: string | undefined
   readonly role: 'master' | 'replica' | undefined

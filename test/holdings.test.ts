@@ -2,12 +2,15 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { Holdings } from '../src/holdings.js'
 import { forManySeeds } from './decide/seeded.js'
 
+/** Redis' clock. */
+const NOW = 1_000_000
+
 const named = (...keys: string[]) => keys.map((key) => ({ key }))
 
 describe('Holdings', () => {
   let holdings: Holdings
   beforeEach(() => {
-    holdings = new Holdings()
+    holdings = new Holdings(() => NOW)
     holdings.record('A', 'candles', named('a1', 'a2'), true)
     holdings.record('A', 'indicators', named('ai'), true)
     holdings.record('B', 'candles', named('b1'), true)
@@ -71,7 +74,7 @@ describe('Holdings', () => {
 
   it('lists each key once, under its owner, whatever is recorded', () => {
     forManySeeds((random) => {
-      const holdings = new Holdings()
+      const holdings = new Holdings(() => NOW)
       for (let step = 0; step < 50; step++) {
         const symbol = random.pick(['A', 'B', 'C'])
         if (random.below(8) === 0) holdings.forget(symbol)
@@ -91,14 +94,14 @@ describe('Holdings', () => {
 })
 
 describe('what expires', () => {
-  const later = Date.now() + 60_000
+  const later = NOW + 60_000
 
   it('must stand until its moment comes', () => {
-    const holdings = new Holdings()
+    const holdings = new Holdings(() => NOW)
     holdings.record(
       'A',
       'rows',
-      [{ key: 'past', expires: Date.now() + 500 }, { key: 'later', expires: later }, { key: 'never' }],
+      [{ key: 'past', expires: NOW + 500 }, { key: 'later', expires: later }, { key: 'never' }],
       true,
     )
     expect(holdings.keysOf('A')).toEqual(['later', 'never'])
@@ -114,7 +117,7 @@ describe('what expires', () => {
   })
 
   it('gives no sentinel where nothing must stand', () => {
-    const holdings = new Holdings()
+    const holdings = new Holdings(() => NOW)
     holdings.record('A', 'rows', [{ key: 'past', expires: 1 }], true)
     expect(holdings.sentinelOf('A')).toBeUndefined()
     expect(holdings.sentinelOf('B')).toBeUndefined()
@@ -123,7 +126,7 @@ describe('what expires', () => {
 
 describe('what nothing wants any more', () => {
   it('is released by its owner, and by no other', () => {
-    const holdings = new Holdings()
+    const holdings = new Holdings(() => NOW)
     holdings.record('A', 'rows', named('1', '2'), true)
     holdings.record('B', 'rows', named('3'), true)
     holdings.release('A', 'rows', ['1', '3', '4'])

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import { type Heard, listen } from '../detect/changes.js'
@@ -57,7 +58,7 @@ export class SourceChoice {
 
   /** A session of this kind has broken. */
   failed(kind: HeardSource['kind'], trouble: Trouble): void {
-    if (kind === 'wal') this.walFailedAt = Date.now()
+    if (kind === 'wal') this.walFailedAt = steadyTime()
     this.context.conditions.failed(kind === 'wal' ? 'wal' : 'listener', trouble)
   }
 
@@ -78,7 +79,7 @@ export class SourceChoice {
 
   private async readableWal(isDemanded: boolean): Promise<HeardSource | undefined> {
     const { wal, conditions } = this.context
-    if (Date.now() - this.walFailedAt < WAL_AGAIN) return undefined
+    if (steadyTime() - this.walFailedAt < WAL_AGAIN) return undefined
     const hindrance = wal ? await wal.hindrance() : NO_WAL
     if (wal && !hindrance) return { kind: 'wal', open: () => wal.open() }
     // Where nobody asked for it, it is no loss.

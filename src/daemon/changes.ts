@@ -18,6 +18,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { needsSymbols } from '../config/needs-symbols.js'
 import type { Dataset } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
@@ -79,7 +80,7 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
         const { poll, scrub } = config.watch
         const isQuiet = covered.has('symbols') || !needsSymbols(config)
         const symbols = timer(0, isQuiet ? scrub : Math.max(poll, SYMBOLS_POLL)).pipe(
-          map((): DatedChange => ({ dataset: 'symbols', keys: 'all', at: Date.now() })),
+          map((): DatedChange => ({ dataset: 'symbols', keys: 'all', at: steadyTime() })),
         )
         return merge(...polls.loops(updates.filter(({ dataset }) => !covered.has(dataset))), symbols)
       }),
@@ -102,7 +103,9 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
 /** Listens for ever, to what is there; says so when it was deaf. */
 function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage): Observable<Told> {
   const { server, emit } = context
-  let deaf = coverage.isListening ? { since: Date.now(), reason: 'changes are listened to in another way' } : undefined
+  let deaf = coverage.isListening
+    ? { since: steadyTime(), reason: 'changes are listened to in another way' }
+    : undefined
   if (deaf) coverage.deafen(deaf.reason)
   let source: HeardSource | undefined
   const foreign = new EachMinute<string>((examples, count) => {
@@ -127,14 +130,14 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage)
       if (!('kind' in told)) return
       if (told.by) choice.worked(told.by)
       if (deaf && coverage.hasListened)
-        emit({ event: 'gap', reason: deaf.reason, deaf_for_ms: Date.now() - deaf.since })
+        emit({ event: 'gap', reason: deaf.reason, deaf_for_ms: steadyTime() - deaf.since })
       deaf = undefined
     }),
     retry({
       resetOnSuccess: true,
       delay: (error: unknown, attempt) => {
         const trouble = postgresTrouble(error, server)
-        deaf ??= { since: Date.now(), reason: trouble.message }
+        deaf ??= { since: steadyTime(), reason: trouble.message }
         choice.failed(source?.kind ?? 'triggers', trouble)
         coverage.deafen(trouble.message)
         if (trouble.code === 'postgres_pooler') return timer(RETRY_POOLED)

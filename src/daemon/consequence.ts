@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import { suspect } from '../decide/suspicion.js'
 import type { Suspicion, Task } from '../model.js'
 
@@ -17,5 +18,5 @@ export const NOTHING_FOLLOWS: Consequence = { tasks: [], suspicions: [], delay: 
 
 /** A look at these symbols follows. */
 export function lookAt(scope: Suspicion['scope']): Consequence {
-  return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, Date.now(), Date.now())] }
+  return { ...NOTHING_FOLLOWS, suspicions: [suspect('poll', scope, steadyTime(), steadyTime())] }
 }

@@ -1,4 +1,5 @@
 import { BehaviorSubject } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import {
   type ChangeSource,
@@ -70,7 +71,7 @@ export class Coverage {
   /** Listening has begun, or polling alone: learns what that covers, and returns what may have changed unheard. */
   async begin(by: HeardSource['kind'] | undefined): Promise<DatedChange[]> {
     const { polls, updates } = this.context
-    const at = Date.now()
+    const at = steadyTime()
     // The first list of symbols, and with it the first survey, comes when this is known: what was updated before, the survey reads.
     const isFirst = !this.hasBegun
     this.catalog = await this.look()
@@ -99,7 +100,7 @@ export class Coverage {
 
   /** Reads the catalog again, and returns what may have changed with nothing to tell of it. */
   async recheck(): Promise<DatedChange[]> {
-    const at = Date.now()
+    const at = steadyTime()
     const { by, catalog: before } = this
     const catalog = await this.look()
     // Whatever has happened to the listener meanwhile comes with a look of its own.

@@ -15,6 +15,7 @@ import {
   switchMap,
   tap,
 } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import { type Config, hasDatasets } from '../config/schema.js'
 import { datasetsOf } from '../datasets/index.js'
@@ -70,7 +71,7 @@ export function guardRedis(
     }
     const { storm } = config.watch
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
-    const conditions = new Conditions(emit, Date.now, onSign, storm)
+    const conditions = new Conditions(emit, steadyTime, onSign, storm)
     const pool = openDatabase(config.postgres.url, servers.postgres, { rowSecurity: config.postgres.row_security })
     const recoveries = new Subject<void>()
     const db = watched(pool, conditions, () => recoveries.next())
@@ -95,7 +96,7 @@ export function guardRedis(
     // With keys only there is nothing to learn from PostgreSQL.
     const toldOf = hasDatasets(config)
       ? watchChanges({ config, datasets, server: servers.postgres, db, conditions, readSymbols: readEnabled, emit })
-      : of({ dataset: 'symbols', keys: 'all', at: Date.now() } as const)
+      : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
     const changes = toldOf.pipe(share())
     const rosters = watchRosters(changes, config, db, conditions).pipe(shareReplay({ bufferSize: 1, refCount: true }))
     const lives = watchLives({
@@ -104,7 +105,7 @@ export function guardRedis(
       onDown: (trouble) => conditions.failed('redis', trouble),
       onWaiting: (trouble) => conditions.failed('redis', trouble),
     })
-    const isWhole = (): boolean => guard.isWholeSince(Date.now())
+    const isWhole = (): boolean => guard.isWholeSince(steadyTime())
     const keeping = { config, server: servers.redis, inventory, backups, isWhole, conditions, emit, events }
     const keep = keeper(keeping)
     const guarded = lives.pipe(

@@ -1,3 +1,4 @@
+import { RedisClock, steadyTime } from '../clock.js'
 import type { Dataset } from '../datasets/dataset.js'
 import { type Lanes, lanesOf } from '../decide/lanes.js'
 import { compareRosters } from '../decide/roster.js'
@@ -20,7 +21,9 @@ import { Readiness } from './readiness.js'
  * It turns the findings of surveys and heals into alerts, marks and further work; it touches no data itself.
  */
 export class Guard {
-  readonly holdings = new Holdings()
+  /** Redis' clock, as of the last look. */
+  readonly clock = new RedisClock()
+  readonly holdings = new Holdings(() => this.clock.now())
   readonly wholeness = new Wholeness()
   readonly losses: Losses
   private readonly underway = new Underway()
@@ -88,6 +91,7 @@ export class Guard {
 
   /** Begins a life: until it has been looked at, nothing is known to be whole. */
   async begin(life: Life): Promise<void> {
+    this.clock.read(life.facts.time, life.facts.at)
     await this.readiness.begin(life, this.lanes)
     this.watching = false
     this.doubtAll()
@@ -118,7 +122,7 @@ export class Guard {
       this.readiness.shake()
       await markLost(life.probe, added)
     }
-    const now = Date.now()
+    const now = steadyTime()
     const tasks = added.flatMap((symbol) =>
       (this.lanes.get(symbol) ?? []).map((dataset) => makeTask(symbol, dataset, 'roster', now)),
     )
@@ -164,7 +168,7 @@ export class Guard {
     const unplanned = [...standing.filter(isLoss), ...unseen.filter((item) => !isKnown(item))]
     const repairs = [...planTasks(unplanned, 'loss', since), ...planTasks(drifted, 'drift', since)]
     for (const { symbol, dataset } of repairs) this.underway.add(symbol, dataset)
-    const tasks = [...repairs, ...planTasks(lacks.filter(isMoving), 'sync', Date.now())]
+    const tasks = [...repairs, ...planTasks(lacks.filter(isMoving), 'sync', steadyTime())]
     const again = stale.size > 0 ? lookAt(stale).suspicions : []
     return { ...end, tasks, suspicions: [...end.suspicions, ...again], delay: Math.max(delay, end.delay) }
   }
@@ -198,7 +202,7 @@ export class Guard {
     // What was found lacking again since the work began has to be done again.
     const again = items.filter(({ symbol, dataset, entire }) => entire && this.wholeness.isOpen(symbol, dataset))
     for (const { symbol, dataset } of again) this.underway.add(symbol, dataset)
-    return { ...(await this.finish(whole, life)), tasks: planTasks(again, 'loss', Date.now()) }
+    return { ...(await this.finish(whole, life)), tasks: planTasks(again, 'loss', steadyTime()) }
   }
 
   /** True if that makes the symbol whole. */

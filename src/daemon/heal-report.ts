@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { Trouble } from '../errors.js'
 import type { Healed } from '../heal/heal.js'
 import type { Outcome } from '../heal/heal-tasks.js'
@@ -68,7 +69,7 @@ export class HealReport {
     this.conditions.worked('healing')
     for (const [symbol, values] of leftOut) this.omitted(dataset, symbol, values)
     const left = new Set(held.map(({ key }) => key))
-    const now = Date.now()
+    const now = steadyTime()
     for (const { symbol, why, since } of tasks) {
       if (why !== 'sync') continue
       const values = findings.reduce(

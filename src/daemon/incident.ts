@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import { KeyFates } from '../decide/key-fates.js'
 import { holdOf, Pace, type Spell } from '../decide/storm.js'
 import { addTallies, type Cause, type Lack, NOTHING, type Suspicion, type Tally } from '../model.js'
@@ -97,7 +98,7 @@ export class Incident {
 
   /** Takes in what was lost. */
   take(lost: Iterable<LostKey>): void {
-    this.lostAt = Date.now()
+    this.lostAt = steadyTime()
     this.saidBack = false
     for (const { symbol, dataset, key, kind } of lost) {
       this.touched.add(symbol)
@@ -175,7 +176,7 @@ export class Incident {
   /** Adds what one heal wrote. */
   add(tally: Tally): void {
     this.tally = addTallies(this.tally, tally)
-    this.verifiedAt = Date.now()
+    this.verifiedAt = steadyTime()
   }
 
   /** That everything is back, while more may be lost for another `hold` ms; undefined if that was said. */

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup/shelf.js'
+import { dateOf, steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { type ClassShare, comesBack, goneOf } from '../decide/class-losses.js'
@@ -70,7 +71,7 @@ export class Inventory {
 
   /** Takes note that what the last loss took was brought back: it can be lost again before it is counted again. */
   recovered(): void {
-    if (this.beforeLoss) this.counts = [{ ...this.beforeLoss, at: Date.now() }, ...this.counts].slice(0, 2)
+    if (this.beforeLoss) this.counts = [{ ...this.beforeLoss, at: steadyTime() }, ...this.counts].slice(0, 2)
   }
 
   /**
@@ -78,7 +79,7 @@ export class Inventory {
    * back, of which it is known one by one that they are gone.
    */
   async losses(wire: Wire, missing: readonly string[]): Promise<ClassLoss[]> {
-    const now = Date.now()
+    const now = steadyTime()
     const gone = new Map<KeyClass | undefined, number>()
     for (const key of missing) {
       const its = this.classify(key)
@@ -111,7 +112,7 @@ export class Inventory {
         keys: Math.max(0, its.keys - (gone ?? 0)),
         sample: its.sample.filter(({ name }) => !missing.has(name)),
       })
-      return { ...nameOf(its.class), keys: its.keys, at, gone }
+      return { ...nameOf(its.class), keys: its.keys, at: dateOf(at).getTime(), gone }
     })
     const [newest] = this.counts
     if (newest) {

@@ -22,6 +22,7 @@ import {
   tap,
   timer,
 } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { mergeSuspicions, suspect } from '../decide/suspicion.js'
 import { watchWrites } from '../detect/flushes.js'
 import { latest } from '../flow/latest.js'
@@ -97,7 +98,7 @@ export function guardLife(life: Life, context: LifeContext): Observable<never> {
   // A look at nothing, in its turn: what is suspected by then comes first.
   const closes = closings.pipe(
     switchMap((ms) => timer(ms)),
-    tap(() => looks.next(suspect('poll', new Set(), Date.now(), Date.now()))),
+    tap(() => looks.next(suspect('poll', new Set(), steadyTime(), steadyTime()))),
     ignoreElements(),
   )
   return begun(life, context).pipe(
@@ -154,7 +155,7 @@ function surveys(
 ): Observable<Step> {
   const { emit, guard, datasets, server, report } = context
   const look = async (suspicion: Suspicion, signal: AbortSignal): Promise<Step> => {
-    const startedAt = Date.now()
+    const startedAt = steadyTime()
     const began = guard.wholeness.now()
     const { holdings, lanes } = guard
     const sides = sidesOf(life, context, signal)
@@ -163,7 +164,7 @@ function surveys(
       report.surveyed(found)
       const symbols = sizeOf(suspicion)
       if (symbols !== 0) {
-        emit({ event: 'surveyed', symbols, lacks: found.lacks.length, took_ms: Date.now() - startedAt })
+        emit({ event: 'surveyed', symbols, lacks: found.lacks.length, took_ms: steadyTime() - startedAt })
       }
       return async () => {
         const consequence = await guard.judge(suspicion, found, began, life)
@@ -204,7 +205,7 @@ function takenIn(life: Life, { guard, server, conditions }: LifeContext): Operat
       conditions.failed('healing', trouble)
       if (isWrongType(error)) await guard.takeDown(life).catch(() => undefined)
       guard.doubtAll()
-      const now = Date.now()
+      const now = steadyTime()
       const delay = Math.min(LOOK_AGAIN_LAST, LOOK_AGAIN * 2 ** failures++)
       return { tasks: [], suspicions: [suspect('poll', 'all', now, now)], delay }
     }

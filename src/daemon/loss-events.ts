@@ -1,3 +1,4 @@
+import { dateOf, steadyTime } from '../clock.js'
 import { callsSince } from '../decide/cause.js'
 import type { Cause, Lack, ServerFacts, Suspicion } from '../model.js'
 import type { ClassLoss, LogEvent } from '../report/events.js'
@@ -29,6 +30,7 @@ function countKinds(lacks: readonly Lack[]): Record<string, number> {
   return kinds
 }
 
+/** A moment of Redis' clock. */
 function isoOf(time: number | undefined): string | undefined {
   return time === undefined ? undefined : new Date(time).toISOString()
 }
@@ -58,7 +60,7 @@ export function dataLoss({ incident, lacks, before, now, wholeAt, client, classe
     keys_incomplete: countKinds(lacks.filter(({ kind }) => kind !== 'missing')),
     symbols_lost: incident.symbols.size,
     symbols: [...incident.symbols].slice(0, NAMES),
-    last_seen_whole_at: isoOf(wholeAt),
+    last_seen_whole_at: wholeAt === undefined ? undefined : dateOf(wholeAt).toISOString(),
     time_to_detect_ms: incident.detectedAt - incident.suspicion.since,
     classes,
     evidence: evidence(incident.suspicion, before, now, client),
@@ -81,7 +83,7 @@ export function lossJoined(
     keys_incomplete: countKinds(lacks.filter(({ kind }) => kind !== 'missing')),
     symbols_lost: incident.symbols.size,
     symbols_lacking: incident.lacking,
-    time_to_detect_ms: Date.now() - suspicion.since,
+    time_to_detect_ms: steadyTime() - suspicion.since,
     classes,
   }
 }

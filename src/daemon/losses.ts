@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import { type Case, causeOf } from '../decide/cause.js'
 import { EvictionDelay } from '../decide/eviction-delay.js'
 import { Recurrences } from '../decide/storm.js'
@@ -168,7 +169,7 @@ export class Losses {
 
   private open(cause: Cause, suspicion: Suspicion, open: Incident | undefined): Incident {
     clearTimeout(this.telling)
-    const detectedAt = Date.now()
+    const detectedAt = steadyTime()
     const spell = this.recurrences.begin(cause, detectedAt)
     const last = spell.level > 0 ? this.lastIds.get(cause) : undefined
     const id = last ?? ++this.opened
@@ -178,7 +179,7 @@ export class Losses {
   /** Tells that an incident goes on, now or as soon as it may be told. */
   private tell(incident: Incident): void {
     clearTimeout(this.telling)
-    const now = Date.now()
+    const now = steadyTime()
     const wait = incident.pace.wait(now, incident.hasNews)
     if (wait > 0) {
       this.telling = setTimeout(() => this.tell(incident), wait)
@@ -198,7 +199,7 @@ export class Losses {
 
   /** How long the open incident must be quiet before it is over, in ms, though everything is back; 0 if it is over, or is not. */
   get hold(): number {
-    return this.incident?.isOver ? this.incident.quietIn(Date.now()) : 0
+    return this.incident?.isOver ? this.incident.quietIn(steadyTime()) : 0
   }
 
   /** Says that everything is back, where the incident is not over yet. */
@@ -212,7 +213,7 @@ export class Losses {
     const { incident } = this
     if (!incident?.isOver) return new Set()
     clearTimeout(this.telling)
-    const now = Date.now()
+    const now = steadyTime()
     // What is new must be told before it is said to be over.
     if (incident.hasNews) this.emit(incident.continues(now))
     this.emit(incident.healed(unseen))

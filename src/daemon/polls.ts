@@ -1,4 +1,5 @@
 import { defer, ignoreElements, type Observable, repeat, Subject, timer } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { configKeys, namedColumn } from '../config/key-of.js'
 import type { Config } from '../config/schema.js'
 import type { Change } from '../decide/announcement.js'
@@ -68,7 +69,7 @@ export class Polls {
   private async look(updates: Updates, isSilent: boolean): Promise<boolean> {
     const { conditions, config, onPace } = this.context
     const { dataset } = updates
-    const at = Date.now()
+    const at = steadyTime()
     try {
       const change = await updates.next()
       conditions.worked(`${dataset} polling`)

@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { Lanes } from '../decide/lanes.js'
 import type { Holdings } from '../holdings.js'
 import type { ServerFacts } from '../model.js'
@@ -75,7 +76,7 @@ export class Readiness {
   /** Writes the epoch if `count` lanes are marked, and reads what the server says then; undefined if a mark has gone meanwhile. */
   async complete(count: number, { probe }: Life): Promise<ServerFacts | undefined> {
     if (!(await markComplete(probe, this.epoch, count))) return undefined
-    this.since = Date.now()
+    this.since = steadyTime()
     return readFacts(probe)
   }
 }

@@ -1,4 +1,5 @@
 import { catchError, defer, EMPTY, filter, mergeMap, type Observable, repeat, timer } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { suspect } from '../decide/suspicion.js'
 import { abortable } from '../flow/abortable.js'
 import { scrub } from '../heal/scrub.js'
@@ -32,14 +33,14 @@ export function scrubs(life: Life, context: LifeContext): Observable<() => Promi
     return timer(guard.hasHealed ? Math.min(AFTER_HEAL, period) : period)
   }
   const one = async (signal: AbortSignal): Promise<() => Promise<Consequence>> => {
-    const from = Date.now()
+    const from = steadyTime()
     const symbols = guard.hasHealed ? guard.takeHealed(BATCH) : inTurn()
     const began = guard.wholeness.now()
     const isWhole = (symbol: string, dataset: string): boolean => !guard.wholeness.isOpen(symbol, dataset)
     const scrubbed = { datasets, lanes: guard.lanes, sides: sidesOf(life, context, signal), server }
     const found = await scrub(symbols, scrubbed, isWhole)
     conditions.worked('scrub')
-    const suspicion = suspect('scrub', new Set(symbols), guard.losses.lastWholeAt ?? from, Date.now())
+    const suspicion = suspect('scrub', new Set(symbols), guard.losses.lastWholeAt ?? from, steadyTime())
     report.surveyed(found)
     return () => guard.judge(suspicion, { ...found, unseen: [] }, began, life)
   }

@@ -1,4 +1,5 @@
 import { catchError, EMPTY, exhaustMap, filter, interval, type Observable } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { suspect } from '../decide/suspicion.js'
 import { mergeTasks } from '../decide/tasks.js'
 import { abortable } from '../flow/abortable.js'
@@ -88,7 +89,7 @@ async function judgeDrift(
   { guard }: LifeContext,
 ): Promise<Consequence> {
   if (lacks.length === 0) return NOTHING_FOLLOWS
-  const now = Date.now()
+  const now = steadyTime()
   const suspicion = suspect('scrub', new Set(lacks.map(({ symbol }) => symbol)), guard.losses.lastWholeAt ?? now, now)
   return guard.judge(suspicion, { lacks, clean: [], unseen: [], defects: new Map() }, began, life)
 }

@@ -1,4 +1,5 @@
 import { auditTime, buffer, EMPTY, filter, map, merge, mergeMap, type Observable, retry, share, timer } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { prefixesOf } from '../datasets/live.js'
 import { suspect } from '../decide/suspicion.js'
 import { trackFlushes, watchFlushes } from '../detect/flushes.js'
@@ -115,7 +116,7 @@ function suspicionOfEvents(events: readonly KeyEvent[], guard: Guard): Suspicion
     const symbol = guard.holdings.ownerOf(key)?.symbol
     if (symbol !== undefined) symbols.add(symbol)
   }
-  const at = events[0]?.at ?? Date.now()
+  const at = events[0]?.at ?? steadyTime()
   return suspect('key_event', symbols, at, at, counts)
 }
 
@@ -124,6 +125,7 @@ function suspicionOfPulse(
   guard: Guard,
   server: string,
 ): Suspicion | undefined {
+  guard.clock.read(facts.time, facts.at)
   if (facts.role === 'replica') throw redisTrouble(new Error('READONLY it has become a replica'), server)
   const since = guard.losses.lastWholeAt ?? from
   // Only what was whole when the poll began, and still is as far as we know, can be missed at its end.

@@ -42,6 +42,8 @@ export interface ReadOptions {
   readonly thorough: boolean
   /** Only these parts of what the dataset has for the symbols (its timeframes, its rows), or all; it may read more. */
   readonly parts: ReadonlySet<string> | undefined
+  /** Asks Redis for its time, in epoch ms: what has expired by then is not wanted. Absent: it is read, and found expired by the look. */
+  readonly time?: () => Promise<number>
 }
 
 /** Of what PostgreSQL wants of a symbol, or of a part of it; another text means that it wants something else. */

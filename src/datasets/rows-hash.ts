@@ -1,7 +1,8 @@
+import { timeOf } from '../redis/time.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import type { MayReplace } from './dataset.js'
 import type { RowFinding } from './rows.js'
-import { absentRow, momentOf, standingRow, timeOf, valueAt } from './rows-lack.js'
+import { absentRow, momentOf, standingRow, valueAt } from './rows-lack.js'
 import type { RowWanted } from './rows-reading.js'
 import { MEND, mendArguments, scripts } from './rows-scripts.js'
 import { SUPERSEDED } from './written.js'
@@ -65,20 +66,25 @@ export async function lookAtHashes(redis: Wire, dataset: string, wanted: readonl
   return wanted.map((item, i) => {
     const ttl = replies[2 * i + 1] as Reply | Error
     if (isErrorReply(ttl)) throw ttl
-    return compareHash(dataset, item, replies[2 * i] as Reply | Error, momentOf(now, Number(ttl)))
+    return compareHash(dataset, item, replies[2 * i] as Reply | Error, { now, expires: momentOf(now, Number(ttl)) })
   })
 }
 
-function compareHash(dataset: string, wanted: RowWanted, reply: Reply | Error, expires: number): RowFinding {
+function compareHash(
+  dataset: string,
+  wanted: RowWanted,
+  reply: Reply | Error,
+  times: { readonly now: number; readonly expires: number },
+): RowFinding {
   const fields = fieldsOf(wanted)
   const changes = new Map<string, string | undefined>()
   for (const [field, value] of fields) if (value !== null) changes.set(field, undefined)
   if (isErrorReply(reply)) {
     if (!reply.message.startsWith('WRONGTYPE')) throw reply
-    return absentRow(dataset, wanted, 'wrong_type', [...changes.keys()])
+    return absentRow(dataset, wanted, 'wrong_type', [...changes.keys()], times.now)
   }
   const held = reply as string[]
-  if (held.length === 0) return absentRow(dataset, wanted, 'missing', [...changes.keys()])
+  if (held.length === 0) return absentRow(dataset, wanted, 'missing', [...changes.keys()], times.now)
   const orphans: string[] = []
   for (let i = 0; i < held.length; i += 2) {
     const [field, value] = [held[i] as string, held[i + 1] as string]
@@ -86,7 +92,7 @@ function compareHash(dataset: string, wanted: RowWanted, reply: Reply | Error, e
     else if (fields.get(field) === value) changes.delete(field)
     else changes.set(field, value)
   }
-  return standingRow(dataset, wanted, { changes, expires, orphans, wantedOf: (field) => fields.get(field) ?? '' })
+  return standingRow(dataset, wanted, { ...times, changes, orphans, wantedOf: (field) => fields.get(field) ?? '' })
 }
 
 /** The fields that a row gives; null for one that must be absent, since its column is NULL. */

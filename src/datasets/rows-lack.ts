@@ -7,6 +7,8 @@ import type { RowWanted } from './rows-reading.js'
 /** What stands at the key of a row, and until when (epoch ms by Redis' own clock; -1 for ever). */
 export interface Stand {
   readonly expires: number
+  /** When it was looked at, in epoch ms by Redis' own clock. */
+  readonly now: number
   /** By field, or under '' for a text: what is seen, undefined for nothing. Only what must be written. */
   readonly changes: ReadonlyMap<string, string | undefined>
   /** What they are to become, for the picture. */
@@ -27,14 +29,15 @@ export function valueAt(field: string): string {
 /** Values longer than this are shown by their digest. */
 const LONG = 40
 
-/** The finding of a key that is gone, or holds another type; `values` is how many it must hold. */
+/** The finding of a key that is gone, or holds another type, at `now` by Redis' own clock. */
 export function absentRow(
   dataset: string,
   wanted: RowWanted,
   kind: 'missing' | 'wrong_type',
   fields: readonly string[],
+  now: number,
 ): RowFinding {
-  if (hasExpired(wanted.expires)) return wholeRow(wanted)
+  if (hasExpired(wanted.expires, now)) return wholeRow(wanted)
   const { symbol, key } = wanted
   return {
     wanted,
@@ -46,10 +49,10 @@ export function absentRow(
 
 /** The finding of a key that is there. */
 export function standingRow(dataset: string, wanted: RowWanted, stand: Stand): RowFinding {
-  const { changes, expires, orphans, wantedOf } = stand
+  const { changes, expires, now, orphans, wantedOf } = stand
   const isLate = !isMoment(wanted.expires, expires)
   if (changes.size === 0 && !isLate) return wholeRow(wanted, orphans)
-  if (hasExpired(wanted.expires)) return wholeRow(wanted, orphans)
+  if (hasExpired(wanted.expires, now)) return wholeRow(wanted, orphans)
   const missing = [...changes.values()].filter((seen) => seen === undefined).length
   const kind: Lack['kind'] = missing > 0 ? 'hole' : 'differs'
   const pictures = [...changes].map(
@@ -97,10 +100,4 @@ export function digestOf(text: string): string {
 /** The moment at which a key expires, from TIME and PTTL. */
 export function momentOf(now: number, ttl: number): number {
   return ttl < 0 ? -1 : now + ttl
-}
-
-/** TIME's answer in epoch ms. */
-export function timeOf(reply: unknown): number {
-  const [seconds, micros] = reply as [string, string]
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
 }

@@ -28,11 +28,12 @@ export class RowsReader {
   async read(
     db: Database,
     symbols: readonly string[],
-    { parts }: Pick<ReadOptions, 'parts'>,
+    { parts, time }: Pick<ReadOptions, 'parts' | 'time'>,
   ): Promise<Reading<RowWanted>> {
     const some = parts && this.config.table !== undefined ? await this.readParts(db, [...parts]) : undefined
     const rows = some ?? (await this.query(db, this.config.symbol === undefined ? [] : [symbols], false))
-    const reading = new Collected(symbols, this.lane, rows)
+    const now = this.config.expires === undefined ? undefined : await time?.()
+    const reading = new Collected(symbols, this.lane, rows, now)
     if (!some) for (const symbol of symbols) this.shared.set(symbol, reading.sharedOf(symbol))
     const isShared = ({ symbol, key }: RowWanted): boolean =>
       reading.sharedOf(symbol).has(key) || (this.shared.get(symbol)?.has(key) ?? false)
@@ -88,10 +89,10 @@ class Collected {
   odd: string | undefined
   private readonly shared = new Map<string, Set<string>>()
 
-  constructor(symbols: readonly string[], lane: string, rows: readonly Row[]) {
+  /** What has expired at `now`, in epoch ms by Redis' clock, is left out. */
+  constructor(symbols: readonly string[], lane: string, rows: readonly Row[], now = 0) {
     const lanes = new Set(symbols)
     const bodies = new Map<string, RowWanted>()
-    const now = Date.now()
     for (const row of rows) {
       const symbol = row.symbol ?? lane
       // A part that no row is any more has neither key nor value.

@@ -1,10 +1,11 @@
 import type { RowsConfig } from '../config/rows.js'
 import { sameJson } from '../decide/same-json.js'
+import { timeOf } from '../redis/time.js'
 import { type Command, encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 import { chunksOf } from './chunks.js'
 import type { MayReplace } from './dataset.js'
 import type { RowFinding } from './rows.js'
-import { absentRow, digestOf, momentOf, standingRow, timeOf, valueAt } from './rows-lack.js'
+import { absentRow, digestOf, momentOf, standingRow, valueAt } from './rows-lack.js'
 import type { RowWanted } from './rows-reading.js'
 import { MEND, mendArguments, SCRIPT, scripts } from './rows-scripts.js'
 import { SUPERSEDED } from './written.js'
@@ -69,17 +70,18 @@ export async function lookAtTexts(
       item,
       digest: String(rest[2 * i]),
       expires: momentOf(now, Number(rest[2 * i + 1])),
+      now,
     }))
   })
   const others = new Set(
     seen.filter(({ item, digest }) => digest.length === 40 && digest !== digestOf(item.body)).map(({ item }) => item),
   )
   const same = type === 'json' ? await sameInOtherWords(redis, [...others]) : new Set<RowWanted>()
-  return seen.map(({ item, digest, expires }) => {
-    if (digest === '') return absentRow(dataset, item, 'missing', [''])
-    if (digest.length !== 40) return absentRow(dataset, item, 'wrong_type', [''])
+  return seen.map(({ item, digest, expires, now }) => {
+    if (digest === '') return absentRow(dataset, item, 'missing', [''], now)
+    if (digest.length !== 40) return absentRow(dataset, item, 'wrong_type', [''], now)
     const changes = new Map(others.has(item) && !same.has(item) ? [['', digest]] : [])
-    return standingRow(dataset, item, { changes, expires, orphans: [], wantedOf: () => item.body })
+    return standingRow(dataset, item, { changes, expires, now, orphans: [], wantedOf: () => item.body })
   })
 }
 

@@ -25,9 +25,11 @@ export function serverFacts(
   }
   const role = fields.get('role')
   const lastSave = number('rdb_last_save_time')
+  const time = number('server_time_usec')
   const aof = fields.get('aof_enabled')
   return {
     at,
+    time: time === undefined ? undefined : Math.floor(time / 1000),
     runId: fields.get('run_id'),
     version: fields.get('redis_version'),
     role: role === 'master' ? 'master' : role === 'slave' || role === 'replica' ? 'replica' : undefined,

@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import type { Life } from '../redis/life.js'
 import { EPOCH } from '../redis/marks.js'
 import { ask } from '../redis/wire.js'
@@ -27,7 +28,7 @@ export function watchFlushes({ ears }: Pick<Life, 'ears'>): Observable<number> {
   return new Observable((out) => {
     const onMessage = (channel: Buffer, payload: Buffer | null): void => {
       // `message` would turn the null into an empty text; `messageBuffer` tells the truth.
-      if (channel.toString() === CHANNEL && payload === null) out.next(Date.now())
+      if (channel.toString() === CHANNEL && payload === null) out.next(steadyTime())
     }
     ears.on('messageBuffer', onMessage)
     return () => ears.off('messageBuffer', onMessage)

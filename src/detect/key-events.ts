@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import type { Life } from '../redis/life.js'
 import { ask } from '../redis/wire.js'
 
@@ -58,7 +59,7 @@ export function watchKeyEvents({ ears, database }: Pick<Life, 'ears' | 'database
   const prefix = channelPrefix(database)
   return new Observable((out) => {
     const onMessage = (channel: string, key: string): void => {
-      if (channel.startsWith(prefix)) out.next({ event: channel.slice(prefix.length), key, at: Date.now() })
+      if (channel.startsWith(prefix)) out.next({ event: channel.slice(prefix.length), key, at: steadyTime() })
     }
     ears.on('message', onMessage)
     return () => ears.off('message', onMessage)

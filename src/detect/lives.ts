@@ -1,4 +1,5 @@
 import { Observable, retry, timer } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import type { Trouble } from '../errors.js'
 import { type Life, openLife } from '../redis/life.js'
 import { redisTrouble } from '../redis/trouble.js'
@@ -43,9 +44,9 @@ export function watchLives({ url, server, onDown, onWaiting }: LivesOptions): Ob
   return oneLife.pipe(
     retry({
       delay: (error: unknown) => {
-        downSince ??= Date.now()
+        downSince ??= steadyTime()
         onDown(redisTrouble(error, server))
-        return timer(reconnectDelay(Date.now() - downSince))
+        return timer(reconnectDelay(steadyTime() - downSince))
       },
     }),
   )

@@ -1,4 +1,5 @@
 import { defer, map, type Observable, pairwise, repeat } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { Trouble } from '../errors.js'
 import { type Client, listClients } from '../redis/clients.js'
 import type { Life } from '../redis/life.js'
@@ -22,7 +23,7 @@ const PERIOD = 15_000
  * do everything twice. Errors where CLIENT LIST is forbidden.
  */
 export function watchOtherDaemons(life: Pick<Life, 'probe' | 'earsId'>, period = PERIOD): Observable<OtherDaemon[]> {
-  return defer(async (): Promise<Look> => ({ at: Date.now(), clients: await listClients(life.probe) })).pipe(
+  return defer(async (): Promise<Look> => ({ at: steadyTime(), clients: await listClients(life.probe) })).pipe(
     repeat({ delay: period }),
     pairwise(),
     map(([before, now]) => othersAt(before, now, life.earsId)),

@@ -1,4 +1,5 @@
 import { defer, type Observable, repeat } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import type { ServerFacts } from '../model.js'
 import { type Life, readFacts } from '../redis/life.js'
 import { countReady, readEpoch } from '../redis/marks.js'
@@ -27,13 +28,13 @@ export function watchPulse(
   period: number,
 ): Observable<Pulse> {
   return defer(async (): Promise<Pulse> => {
-    const from = Date.now()
+    const from = steadyTime()
     const [facts, epoch, ready, missing] = await Promise.all([
       readFacts(probe),
       readEpoch(probe),
       countReady(probe),
       missingKeys(probe, sentinels()),
     ])
-    return { facts, epoch, ready, missing, from, at: Date.now() }
+    return { facts, epoch, ready, missing, from, at: steadyTime() }
   }).pipe(repeat({ delay: period }))
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { steadyTime } from '../clock.js'
 import { type Classify, isOurs } from '../decide/classes.js'
 import { parseInfo } from '../decide/info.js'
 import { type KeysAtStake, readKeyspace } from '../decide/risks-facts.js'
@@ -75,7 +76,7 @@ const BATCH = 200
 /** Counts the keys of each class in the wire's database, with bounded work. Rejects with the signal's reason, and with what SCAN answers. */
 export async function countClasses(wire: Wire, classify: Classify, options: CountOptions = {}): Promise<Inventory> {
   const { signal, limits = LIMITS, samples = () => SAMPLES, onStranger, onStep } = options
-  const at = Date.now()
+  const at = steadyTime()
   const total = Number(await ask(wire, 'DBSIZE'))
   const tallies = new Map<KeyClass | undefined, Tally>()
   const howMany = (its: KeyClass | undefined): number => {
@@ -104,7 +105,7 @@ export async function countClasses(wire: Wire, classify: Classify, options: Coun
     }
     onStep?.(total === 0 ? 1 : Math.min(1, seen / Math.min(total, limits.keys)), seen)
     if (took > SLOW) await delay(Math.min(took, LONGEST_PAUSE))
-  } while (cursor !== '0' && seen < limits.keys && Date.now() - at < limits.ms)
+  } while (cursor !== '0' && seen < limits.keys && steadyTime() - at < limits.ms)
   const exact = cursor === '0'
   const scale = (keys: number): number =>
     exact || seen === 0 ? keys : Math.round((keys * Math.max(total, seen)) / seen)
@@ -161,7 +162,7 @@ async function withExpiry(
   const found: SampledKey[] = []
   for (let i = 0; i < names.length; i += BATCH) {
     const batch = names.slice(i, i + BATCH)
-    const now = Date.now()
+    const now = steadyTime()
     const replies = await exchange(
       wire,
       batch.map((name) => encode('PTTL', name)),

@@ -3,6 +3,7 @@ import type { KeyLook, LiveValues } from '../decide/live-values.js'
 import { Trouble } from '../errors.js'
 import { addTallies, type Lack, NOTHING, type Tally } from '../model.js'
 import type { Database } from '../postgres/database.js'
+import { redisTime } from '../redis/time.js'
 import type { Wire } from '../redis/wire.js'
 
 /** The two sides of every look and every heal, and the signal that ends it. */
@@ -49,13 +50,17 @@ const SLICE = 5_000
 
 /** Reads what PostgreSQL wants and compares Redis with it; writes nothing. */
 export async function examine(dataset: Dataset, sides: Sides, scope: Scope): Promise<Examination> {
-  const { wanted, ...rest } = await dataset.read(sides.db, scope.symbols, scope)
+  const { wanted, ...rest } = await read(dataset, sides, scope)
   sides.signal.throwIfAborted()
   const findings: Finding<Wanted>[] = []
   for (let i = 0; i < wanted.length; i += SLICE)
     for (const finding of await look(dataset, sides, wanted.slice(i, i + SLICE), scope.thorough))
       findings.push(bare(finding))
   return { ...rest, findings }
+}
+
+function read(dataset: Dataset, { db, redis }: Sides, { symbols, parts, thorough }: Scope): Promise<Reading<Wanted>> {
+  return dataset.read(db, symbols, { parts, thorough, time: () => redisTime(redis) })
 }
 
 /** Compares Redis with what is wanted, and takes note of what a live worker may have written. */
@@ -86,7 +91,7 @@ function keyLook({ wanted: { symbol, key }, lack, differing = NO_VALUES, forming
  * was there, and its value stands.
  */
 export async function heal(dataset: Dataset, sides: Sides, scope: HealScope): Promise<Healed> {
-  const { wanted, ...rest } = await dataset.read(sides.db, scope.symbols, scope)
+  const { wanted, ...rest } = await read(dataset, sides, scope)
   sides.signal.throwIfAborted()
   const findings: Finding<Wanted>[] = []
   const held: Pick<Wanted, 'symbol' | 'key'>[] = []

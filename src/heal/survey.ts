@@ -5,6 +5,7 @@ import type { Holdings } from '../holdings.js'
 import type { Held, Lack, Suspicion } from '../model.js'
 import { readEpoch } from '../redis/marks.js'
 import { lostKeys } from '../redis/presence.js'
+import { redisTime } from '../redis/time.js'
 import { redisTrouble } from '../redis/trouble.js'
 import type { Wire } from '../redis/wire.js'
 import { type Examination, examine, type Sides } from './heal.js'
@@ -85,7 +86,7 @@ async function stillWanted(
     const symbols = new Set(its.flatMap((key) => holdings.ownerOf(key)?.symbol ?? []))
     if (its.length === 0) continue
     const reading = await dataset
-      .read(sides.db, [...symbols], { thorough: false, parts: undefined })
+      .read(sides.db, [...symbols], { thorough: false, parts: undefined, time: () => redisTime(sides.redis) })
       .catch(() => undefined)
     if (!reading) continue
     const wanted = new Set(reading.wanted.map(({ key }) => key))

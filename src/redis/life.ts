@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { steadyTime } from '../clock.js'
 import { serverFacts } from '../decide/info.js'
 import { Trouble } from '../errors.js'
 import type { ServerFacts } from '../model.js'
 import { connectRedis, connectWire } from './connect.js'
+import { timeOf } from './time.js'
 import { redisTrouble } from './trouble.js'
 import { encode, exchange, isErrorReply, type Reply, type Wire } from './wire.js'
 
@@ -73,7 +75,7 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
       return ears
     }
     const probe = await openWire('rekindle')
-    const since = Date.now()
+    const since = steadyTime()
     const facts = await usableFacts(probe, server, onWaiting, signal)
     const [bulk, ears] = await Promise.all([openWire('rekindle-bulk'), openEars()])
     const earsId = await ears.client('ID').catch(() => undefined)
@@ -131,13 +133,22 @@ export async function readFacts(probe: Wire): Promise<ServerFacts> {
     if (FORBIDDEN.test(reply.message)) return undefined
     throw reply
   })
-  return serverFacts(
+  const facts = serverFacts(
     typeof info === 'string' ? info : '',
     typeof stats === 'string' ? stats : undefined,
     settingOf(dir),
-    Date.now(),
+    steadyTime(),
     settingOf(appendfsync),
   )
+  return facts.time === undefined ? { ...facts, ...(await askTime(probe)) } : facts
+}
+
+/** For a server whose INFO does not tell the time, or is forbidden. */
+async function askTime(probe: Wire): Promise<Pick<ServerFacts, 'at' | 'time'>> {
+  const [reply] = await exchange(probe, [encode('TIME')])
+  const isTold = Array.isArray(reply)
+  if (isErrorReply(reply) && !FORBIDDEN.test(reply.message)) throw reply
+  return { at: steadyTime(), time: isTold ? timeOf(reply) : undefined }
 }
 
 /** The value in a reply of CONFIG GET; a name that the server does not know gives an empty one. */

@@ -1,4 +1,5 @@
 import type { Holdings } from '../holdings.js'
+import { redisTime } from './time.js'
 import { encode, exchange, isErrorReply, type Reply, type Wire } from './wire.js'
 
 /** Keys in one EXISTS: about 0.1 ms of Redis' time. */
@@ -33,10 +34,13 @@ export async function lostKeys(
   symbols: readonly string[] = holdings.symbols,
 ): Promise<Map<string, string[]>> {
   const lost = new Map<string, string[]>()
-  for (const key of await missingKeys(
+  const missing = await missingKeys(
     redis,
     symbols.flatMap((symbol) => holdings.keysOf(symbol)),
-  )) {
+  )
+  // What has expired since the clock was last read is not lost.
+  const now = missing.some((key) => holdings.expires(key)) ? await redisTime(redis) : undefined
+  for (const key of missing.filter((key) => holdings.mustStand(key, now))) {
     const symbol = holdings.ownerOf(key)?.symbol
     if (symbol === undefined) continue
     const keys = lost.get(symbol)

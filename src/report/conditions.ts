@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import { holdOf, Pace, Recurrences, type Spell } from '../decide/storm.js'
 import type { Trouble, TroubleCode } from '../errors.js'
 import type { Emit, LogEvent } from './events.js'
@@ -45,7 +46,7 @@ export class Conditions {
 
   constructor(
     private readonly emit: Emit,
-    private readonly clock: () => number = Date.now,
+    private readonly clock: () => number = steadyTime,
     /** Told of every failure and success: either way a loop has turned. */
     private readonly onSign: (what: string) => void = () => undefined,
     /** Within how many ms another failure belongs to the same row. */

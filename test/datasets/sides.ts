@@ -9,6 +9,7 @@ import type { Lack, Tally } from '../../src/model.js'
 import type { Database } from '../../src/postgres/database.js'
 import { type OpenDatabase, openDatabase } from '../../src/postgres/database.js'
 import { connectWire } from '../../src/redis/connect.js'
+import { redisTime } from '../../src/redis/time.js'
 import { ask, type Wire } from '../../src/redis/wire.js'
 import { type Layout, type TestDatabase, useDatabase, useRedis } from '../support/servers.js'
 
@@ -64,7 +65,8 @@ export function indicatorsOf(more: Partial<IndicatorsConfig> = {}): Dataset {
 
 /** Reads and compares, as a survey does. */
 export async function look(dataset: Dataset, sides: Sides, symbols: readonly string[], thorough = true) {
-  const { wanted, leftOut } = await dataset.read(sides.db, symbols, { thorough, parts: undefined })
+  const time = () => redisTime(sides.wire)
+  const { wanted, leftOut } = await dataset.read(sides.db, symbols, { thorough, parts: undefined, time })
   const findings = await dataset.compare(sides.wire, wanted, thorough)
   return { findings, leftOut, lacks: lacksOf(findings) }
 }

@@ -18,6 +18,7 @@ const COMMANDSTATS = [
 const SEVEN = {
   runId: '7e0236d67e366807aac1c52691af5bf103ff85bd',
   version: '7.0.15',
+  time: 1_795_154_101_118,
   replicationId: '9e669f0d9852f2343dbb2d76439accd4c618dc68',
   rdbLastSaveAt: 1_795_154_100_000,
   usedMemory: 1_065_008,
@@ -25,6 +26,7 @@ const SEVEN = {
 const EIGHT = {
   runId: '5d07a4cb4979f9769fe886ce938df7ac77ffe7a5',
   version: '8.0.6',
+  time: 1_795_154_101_771,
   replicationId: '0f9587695aad3dfada31bf4b61079002fb5978c9',
   rdbLastSaveAt: 1_795_154_101_000,
   usedMemory: 844_216,
@@ -33,6 +35,7 @@ const EIGHT = {
 const NOTHING_TOLD = {
   runId: undefined,
   version: undefined,
+  time: undefined,
   role: undefined,
   loading: false,
   cluster: false,
