@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
 import { copyAof, hashAof } from './aof-copy.js'
@@ -25,7 +26,7 @@ export interface TakeAofOptions {
  */
 export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise<Taken> {
   const { dir } = config.backup
-  const startedAt = Date.now()
+  const startedAt = steadyTime()
   await prepareFolder(dir, startedAt)
   signal.throwIfAborted()
   const { source, database, info, modules, warnings } = await readStory(config.redis.url)
@@ -41,7 +42,7 @@ export async function takeAofBackup({ config, signal }: TakeAofOptions): Promise
       run_id: info.get('run_id') ?? null,
       redis_version: info.get('redis_version') ?? null,
       taken_at: new Date(startedAt).toISOString(),
-      took_ms: Date.now() - startedAt,
+      took_ms: steadyTime() - startedAt,
       bytes: copy.bytes,
       sha256: await hashAof(unfinished, signal),
       checked,

@@ -108,7 +108,8 @@ async function findDoubt(
     return isOfSize(files, size(before), size(after)) ? undefined : 'its append-only file has another size'
   }
   const savedAt = Number(before.get('rdb_last_save_time'))
-  const startedAt = Date.now() / 1000 - Number(before.get('uptime_in_seconds'))
+  const now = Number(before.get('server_time_usec') ?? Date.now() * 1000) / 1e6
+  const startedAt = now - Number(before.get('uptime_in_seconds'))
   const saves = before.get('rdb_saves')
   // Before the first save, its time is when the server was started; Redis 6 does not count them.
   if (saves === undefined ? savedAt <= startedAt + SECONDS_APART : Number(saves) === 0) return undefined

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { checkRdb } from './check.js'
@@ -43,7 +44,7 @@ export async function takeBackup({ config, signal, onProgress, onCheck, silence 
   const dataset = infoNumber(story.info, 'used_memory_dataset')
   const estimate = estimateBytes(earlier[0]?.manifest.bytes, dataset)
   await ensureSpace(dir, estimate)
-  const begun = Date.now()
+  const begun = steadyTime()
   const unfinished = unfinishedName(backupName(dir, begun, 'rdb'))
   try {
     const { bytes, sha256 } = await takeSnapshot({
@@ -64,7 +65,7 @@ export async function takeBackup({ config, signal, onProgress, onCheck, silence 
       run_id: info.get('run_id') ?? null,
       redis_version: info.get('redis_version') ?? null,
       taken_at: new Date(begun).toISOString(),
-      took_ms: Date.now() - begun,
+      took_ms: steadyTime() - begun,
       bytes,
       sha256,
       checked,

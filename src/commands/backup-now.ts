@@ -2,6 +2,7 @@ import { backUp, type Round } from '../backup/round.js'
 import type { Backup } from '../backup/shelf.js'
 import { sayBytes } from '../backup/space.js'
 import type { Taken, TakeOptions } from '../backup/take.js'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
 import { connectWire } from '../redis/connect.js'
@@ -47,9 +48,9 @@ export function backUpNow(config: Config, { timeout = SILENCE }: BackupOptions):
 export function showProgress(progress: Progress): NonNullable<TakeOptions['onProgress']> {
   let begunAt: number | undefined
   return (bytes, total, estimate) => {
-    if (bytes > 0) begunAt ??= Date.now()
+    if (bytes > 0) begunAt ??= steadyTime()
     if (!progress.isDue) return
-    const rate = `${sayBytes(Math.round((bytes / Math.max(1, Date.now() - (begunAt ?? 0))) * 1000))}/s`
+    const rate = `${sayBytes(Math.round((bytes / Math.max(1, steadyTime() - (begunAt ?? 0))) * 1000))}/s`
     if (bytes === 0) progress.say('Waiting for Redis to begin …')
     else if (total) progress.show('Backing up', bytes / total, [`${sayBytes(bytes)} of ${sayBytes(total)}`, rate])
     else if (estimate > 0) {

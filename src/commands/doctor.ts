@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { type Diagnosis, examine } from '../doctor/examine.js'
 import type { Fate } from '../doctor/recoverability.js'
@@ -21,7 +22,7 @@ const WIDTH = { pipe: 80, least: 60, most: 100 }
 /** Says what of Redis would come back, and what stands in the way. Needs no PostgreSQL. Rejects with a Trouble. */
 export function doctor(config: Config, { timeout }: DoctorOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
-    const startedAt = Date.now()
+    const startedAt = steadyTime()
     const diagnosis = await insistOnRedis(session.patience, config.redis.url, () => look(session))
     const { stdout, env } = process
     const columns = stdout.isTTY ? stdout.columns || WIDTH.pipe : WIDTH.pipe
@@ -33,7 +34,7 @@ export function doctor(config: Config, { timeout }: DoctorOptions): Promise<Answ
       // Of a server that tells nothing, nothing good can be said.
       ok: diagnosis.version !== undefined && diagnosis.risks.every(({ severity }) => severity === 'note'),
       lines: showDiagnosis(diagnosis, session.server, screen),
-      data: { ...tellDiagnosis(diagnosis, session.server), took_ms: Date.now() - startedAt },
+      data: { ...tellDiagnosis(diagnosis, session.server), took_ms: steadyTime() - startedAt },
       troubles: [],
     }
   })

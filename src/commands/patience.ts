@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { steadyTime } from '../clock.js'
 import { Trouble } from '../errors.js'
 
 /** Between attempts: a tenth of the wait so far, within these bounds, in ms. */
@@ -10,7 +11,7 @@ const SILENT = 'is it overloaded, or does something block it?'
 export class Patience {
   private readonly abort = new AbortController()
   private timer: NodeJS.Timeout
-  private since = Date.now()
+  private since = steadyTime()
   private trouble: Trouble | undefined
 
   constructor(
@@ -35,7 +36,7 @@ export class Patience {
   /** Something got done: the limit counts from now. */
   progressed(): void {
     this.trouble = undefined
-    this.since = Date.now()
+    this.since = steadyTime()
     this.timer.refresh()
   }
 
@@ -47,7 +48,7 @@ export class Patience {
 
   /** Rests before the next attempt, the longer the longer nothing has got done. */
   pause(signal = this.signal): Promise<void> {
-    return this.rest(Math.min(LONGEST, Math.max(SHORTEST, (Date.now() - this.since) / 10)), signal)
+    return this.rest(Math.min(LONGEST, Math.max(SHORTEST, (steadyTime() - this.since) / 10)), signal)
   }
 
   /** Rests for some ms; rejects with the signal's reason as soon as that aborts. */
@@ -61,7 +62,7 @@ export class Patience {
     try {
       await this.rest(ms, signal)
     } finally {
-      this.since = Date.now()
+      this.since = steadyTime()
       if (!this.signal.aborted) this.timer = this.startTimer()
     }
   }

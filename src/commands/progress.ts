@@ -1,3 +1,5 @@
+import { steadyTime } from '../clock.js'
+
 /** How often the line is drawn at most, in ms. */
 const PERIOD = 80
 const BAR = 24
@@ -13,7 +15,7 @@ export class Progress {
 
   /** True if there is a terminal and it was not drawn on a moment ago. */
   get isDue(): boolean {
-    return this.terminal.isTTY && Date.now() - this.drawnAt >= PERIOD
+    return this.terminal.isTTY && steadyTime() - this.drawnAt >= PERIOD
   }
 
   /**
@@ -30,7 +32,7 @@ export class Progress {
   /** Draws a line. */
   say(line: string): void {
     if (!this.terminal.isTTY) return
-    this.drawnAt = Date.now()
+    this.drawnAt = steadyTime()
     this.shown = true
     // A line that wraps could not be erased.
     this.terminal.write(`${ERASE}${[...line].slice(0, Math.max(1, (this.terminal.columns || 80) - 1)).join('')}`)

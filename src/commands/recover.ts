@@ -1,4 +1,5 @@
 import { Option } from 'commander'
+import { steadyTime } from '../clock.js'
 import { configError } from '../config/problem.js'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
@@ -71,7 +72,7 @@ export async function recover(config: Config, options: RecoverOptions): Promise<
 
 class Recovery {
   private readonly choice: Choice
-  private readonly startedAt = Date.now()
+  private readonly startedAt = steadyTime()
   private soFar: Copied = NOTHING_COPIED
   private rules = NO_RULES
   private left = 0
@@ -179,7 +180,7 @@ class Recovery {
         rules_failed: this.rules.failed,
         left_to_heal: left,
         ...(dryRun && { names: names.map(sayKey), names_complete: names.length === copied }),
-        took_ms: Date.now() - this.startedAt,
+        took_ms: steadyTime() - this.startedAt,
       },
       troubles,
     }

@@ -1,4 +1,5 @@
 import { concatMap, from, fromEvent, lastValueFrom, takeUntil } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { Guard } from '../daemon/guard.js'
 import { LOOKS } from '../decide/live-values.js'
 import { Trouble } from '../errors.js'
@@ -41,7 +42,7 @@ export class Restoration {
   /** Open tasks that lack nothing any more, but hold values of which nothing is known yet. */
   private readonly unsettled = new Set<string>()
   private hasWatched = false
-  private readonly startedAt = Date.now()
+  private readonly startedAt = steadyTime()
 
   constructor(
     private readonly session: Session,
@@ -204,7 +205,7 @@ export class Restoration {
     if (!progress.isDue) return
     const { total, whole } = this.symbols
     const { keys, samples } = this.tally
-    const rate = Math.round(samples / ((Date.now() - this.startedAt) / 1_000))
+    const rate = Math.round(samples / ((steadyTime() - this.startedAt) / 1_000))
     const symbols = `${number(whole)}/${count(total, 'symbol')}`
     const details = [symbols, count(keys, 'key'), count(samples, 'sample'), `${number(rate)}/s`]
     progress.show('Restoring', 1 - this.open.size / this.job.tasks.length, details)

@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { lanesOf, lanesWith } from '../decide/lanes.js'
 import { makeTask } from '../decide/tasks.js'
@@ -19,7 +20,7 @@ export interface RestoreOptions {
 /** Makes Redis whole, once. Rejects with a ConfigError or Trouble where it cannot even begin. */
 export function restore(config: Config, { symbols, timeout }: RestoreOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
-    const startedAt = Date.now()
+    const startedAt = steadyTime()
     const enabled = await awaitSymbols(session)
     const lanes = lanesOf(session.datasets, enabled)
     const chosen = new Set(chooseSymbols([...lanes.keys()], symbols))
@@ -36,7 +37,7 @@ export function restore(config: Config, { symbols, timeout }: RestoreOptions): P
       if (!(error instanceof Trouble)) throw error
       end = error
     }
-    return report(restoration, end, Date.now() - startedAt)
+    return report(restoration, end, steadyTime() - startedAt)
   })
 }
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { unlessRefused, withServer } from '../backup/server-story.js'
 import { newestGood, readShelf } from '../backup/shelf.js'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
@@ -32,11 +33,11 @@ const SHOWN = 50
 /** Brings back what a flush took and nothing else brings back. Rejects with a Trouble where that cannot be. */
 export function undo(config: Config, call: UndoCall): Promise<Answer> {
   return withSession(config, call.timeout, async (session) => {
-    const startedAt = Date.now()
+    const startedAt = steadyTime()
     const { url } = config.redis
     await insistOnRedis(session.patience, url, () => withServer(url, (wire) => ask(wire, 'PING').catch(unlessRefused)))
     const undone = await bringBack(session, call)
-    return answer(undone, call, Date.now() - startedAt)
+    return answer(undone, call, steadyTime() - startedAt)
   })
 }
 

@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { lanesOf } from '../decide/lanes.js'
 import { planTasks } from '../decide/tasks.js'
@@ -34,7 +35,7 @@ interface Verdict extends Comparison {
 /** Compares all of Redis with PostgreSQL. Rejects with a Trouble where it cannot look at all. */
 export function verify(config: Config, { repair, timeout }: VerifyOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
-    const startedAt = Date.now()
+    const startedAt = steadyTime()
     const enabled = await awaitSymbols(session)
     const lanes = lanesOf(session.datasets, enabled)
     const compare = () => overLives(session, (life, signal) => compareAll(session, lanes, life, signal))
@@ -45,7 +46,7 @@ export function verify(config: Config, { repair, timeout }: VerifyOptions): Prom
       comparison = await compare()
     }
     const keys = comparison.looks.reduce((total, look) => total + look.keys.length, 0)
-    const took = Date.now() - startedAt
+    const took = steadyTime() - startedAt
     const orphans = comparison.looks.flatMap((look) => look.orphans)
     const lacks = lacksOf(comparison)
     return report({ ...comparison, symbols: lanes.size, lacks, orphans, keys, repaired, took })
@@ -59,7 +60,7 @@ function lacksOf({ looks }: Comparison): Lack[] {
 /** Heals what lacks and nothing else: what differed for a moment only is a live worker's. */
 async function mend(session: Session, enabled: readonly string[], comparison: Comparison): Promise<Restoration> {
   const whole = comparison.looks.filter(({ lacks }) => lacks.length === 0)
-  const tasks = planTasks(lacksOf(comparison), 'drift', Date.now())
+  const tasks = planTasks(lacksOf(comparison), 'drift', steadyTime())
   const restoration = new Restoration(session, { enabled, tasks, whole })
   await overLives(session, (life, signal) => restoration.run(life, signal))
   return restoration

@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
 import { Trouble } from '../errors.js'
@@ -24,7 +25,7 @@ const NAMES = 10
 
 /** Waits until symbols are ready. Asks Redis alone. Rejects with a Trouble if Redis refuses us or cannot be asked until the end. */
 export async function wait(config: Config, { symbols, timeout }: WaitOptions): Promise<Answer> {
-  const startedAt = Date.now()
+  const startedAt = steadyTime()
   const names = [...new Set(symbols)]
   const server = serverName(config.redis.url)
   const patience = new Patience(timeout)
@@ -39,7 +40,7 @@ export async function wait(config: Config, { symbols, timeout }: WaitOptions): P
           throw trouble
         }),
       )
-      const waited = Date.now() - startedAt
+      const waited = steadyTime() - startedAt
       if (missing.length === 0) return { lines: [], data: { waited_ms: waited }, troubles: [] }
       await patience.rest(PERIOD)
     }

@@ -3,6 +3,7 @@ import { Cron } from 'croner'
 import { concatMap, defer, EMPTY, ignoreElements, map, merge, Observable, repeat, timer } from 'rxjs'
 import { backUp } from '../backup/round.js'
 import { type Backup, ofServer, readShelf, worthTrying } from '../backup/shelf.js'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { isBackupMissed, isDrillDue } from '../decide/backup-plan.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
@@ -45,7 +46,7 @@ export class Backups {
 
   /** The one that lost keys would come from. */
   preferred: Backup | undefined
-  /** When a drill of each kind was last tried, in epoch ms: one that could not be done leaves no proof. */
+  /** When a drill of each kind was last tried, by the steady clock: one that could not be done leaves no proof. */
   private readonly tried = new Map<string, number>()
 
   constructor(private readonly context: BackupsContext) {}
@@ -85,9 +86,9 @@ export class Backups {
         const backups = (await this.shelf()).filter(({ manifest }) => manifest.kind === kind)
         const tried = this.tried.get(kind)
         const provedAt = backups.map(({ manifest: { proof } }) => (proof ? Date.parse(proof.at) : undefined))
-        const now = Date.now()
-        if (!isDrillDue(provedAt, every, now) || (tried !== undefined && now - tried < Math.min(every, TRY_AGAIN)))
-          return
+        const now = steadyTime()
+        const isSoon = tried !== undefined && now - tried < Math.min(every, TRY_AGAIN)
+        if (isSoon || !isDrillDue(provedAt, every, Date.now())) return
         this.tried.set(kind, now)
         await this.prove(backups[0], signal)
       }),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { concatMap, EMPTY, filter, finalize, ignoreElements, map, type Observable, tap } from 'rxjs'
 import { ofServer, readShelf, worthTrying } from '../backup/shelf.js'
+import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { isWipedOut } from '../decide/class-losses.js'
@@ -62,10 +63,10 @@ export function watchRecovery(context: RecoveryContext): Observable<never> {
   return context.events.pipe(
     tap((event) => {
       // An append-only file is linked aside at a flush only, and may tell of it before a restart hides the cause.
-      if (event.event === 'kept_aside' && event.what === 'aof') frozenAt = Date.now()
+      if (event.event === 'kept_aside' && event.what === 'aof') frozenAt = steadyTime()
       if (mayTakeAll(event)) losses++
     }),
-    map((event) => lossOf(event, Date.now() - frozenAt < FLUSHED)),
+    map((event) => lossOf(event, steadyTime() - frozenAt < FLUSHED)),
     filter((loss) => loss !== undefined),
     map((loss) => ({ loss, end: beginWork() })),
     // One after the other, each to its end: a newer loss does not name again what was gone before it.
@@ -106,7 +107,7 @@ async function recoverLoss(
   signal: AbortSignal,
 ): Promise<void> {
   const { incident } = loss
-  const startedAt = Date.now()
+  const startedAt = steadyTime()
   let said: string | undefined
   for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; ) {
     try {
@@ -117,7 +118,7 @@ async function recoverLoss(
         continue
       }
       const taken_at = new Date(takenAt).toISOString()
-      emit({ event: 'keys_recovered', incident, file, taken_at, keys: copied, kept, took_ms: Date.now() - startedAt })
+      emit({ event: 'keys_recovered', incident, file, taken_at, keys: copied, kept, took_ms: steadyTime() - startedAt })
       return
     } catch (error) {
       if (signal.aborted) break

@@ -1,5 +1,6 @@
 import pgListen from 'pg-listen'
 import { Observable } from 'rxjs'
+import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import { type Change, parseAnnouncement, pingPayload } from '../decide/announcement.js'
 import { Trouble } from '../errors.js'
@@ -101,7 +102,7 @@ class ListeningSession {
   private take(payload: string): void {
     const announcement = parseAnnouncement(payload)
     if (!announcement) this.out.next({ kind: 'foreign', payload: payload.slice(0, 100) })
-    else if (!('ping' in announcement)) this.out.next({ kind: 'change', change: announcement, at: Date.now() })
+    else if (!('ping' in announcement)) this.out.next({ kind: 'change', change: announcement, at: steadyTime() })
     else if (announcement.ping === this.expected) this.pong()
   }
 

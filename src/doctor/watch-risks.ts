@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import { RiskLedger, type RiskNews } from '../decide/risk-ledger.js'
 import { risksOf } from '../decide/risks.js'
 import type { KeysAtStake, RiskFacts } from '../decide/risks-facts.js'
@@ -11,6 +12,7 @@ export interface RiskWatchOptions {
   readonly stake: () => KeysAtStake
   /** What costs more than a look and was found out elsewhere, such as the state of the backups. */
   readonly more?: () => Partial<Pick<RiskFacts, 'host' | 'replicas' | 'access' | 'backups'>>
+  /** For how long a finding stood. */
   readonly clock?: () => number
 }
 
@@ -19,7 +21,7 @@ export interface RiskWatchOptions {
  * and which are over, once absent at all three. While Redis loads its data nothing is new or over. A look rejects if Redis does not answer, and
  * then does not count.
  */
-export function watchRisks({ probe, stake, more, clock = Date.now }: RiskWatchOptions): () => Promise<RiskNews> {
+export function watchRisks({ probe, stake, more, clock = steadyTime }: RiskWatchOptions): () => Promise<RiskNews> {
   const ledger = new RiskLedger()
   let before: { runId: string | undefined; evicted: number | undefined } | undefined
   return async () => {
@@ -30,8 +32,7 @@ export function watchRisks({ probe, stake, more, clock = Date.now }: RiskWatchOp
     const evictedSince =
       isSame && evicted !== undefined && before?.evicted !== undefined ? evicted - before.evicted : undefined
     before = { runId, evicted }
-    const at = clock()
-    const facts: RiskFacts = { at, server: state, stake: stake(), evictedSince, ...more?.() }
-    return ledger.look(risksOf(facts, ledger.standing), at)
+    const facts: RiskFacts = { at: Date.now(), server: state, stake: stake(), evictedSince, ...more?.() }
+    return ledger.look(risksOf(facts, ledger.standing), clock())
   }
 }

@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { Wire } from '../redis/wire.js'
 import type { Payload } from './payloads.js'
 import { exists } from './write-payloads.js'
@@ -19,7 +20,7 @@ export class Standing {
   private readonly written: Written[] = []
 
   add(payloads: readonly Payload[]): void {
-    const now = Date.now()
+    const now = steadyTime()
     for (const { key, ttl } of payloads.slice(0, LIMIT - this.written.length))
       this.written.push({ key: Buffer.from(key), until: ttl === 0 ? Number.POSITIVE_INFINITY : now + ttl })
   }
@@ -32,7 +33,7 @@ export class Standing {
       const replies = await target.exchange(batch.map(({ key }) => exists(key)))
       // A user who may not ask: then no more of it.
       if (replies[0] instanceof Error) break
-      const now = Date.now()
+      const now = steadyTime()
       gone.push(...batch.flatMap(({ key, until }, i) => (replies[i] === 0 && until > now + CLOSE ? [key] : [])))
     }
     return gone

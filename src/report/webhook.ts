@@ -1,3 +1,4 @@
+import { steadyTime } from '../clock.js'
 import type { AlertsConfig } from '../config/telling.js'
 import type { Emit, LogEvent } from './events.js'
 import { headersOf, isAlert, type Message, makeMessage, splitCredentials } from './webhook-message.js'
@@ -18,6 +19,9 @@ export interface WebhookContext {
   readonly delivered: (result: 'delivered' | 'dropped') => void
 }
 
+/** An alert that waits, and since when, by the steady clock. */
+type Waiting = Message & { readonly since: number }
+
 /** What an attempt came to; `after`: how long the receiver asked to be left alone, in ms. */
 type Outcome =
   | { readonly ok: true }
@@ -25,7 +29,7 @@ type Outcome =
 
 /** Sends alerts to a URL, one after another, in the background. */
 export class Webhook {
-  private readonly queue: Message[] = []
+  private readonly queue: Waiting[] = []
   private underWay: AbortController | undefined
   private sending: Promise<void> | undefined
   /** Whether alerts are being sent: true until no more wait, with nothing in between. */
@@ -45,7 +49,7 @@ export class Webhook {
   /** Takes an event, and sends it if it is an alert. Returns at once. */
   readonly observe = (event: LogEvent): void => {
     if (this.config.url === undefined || this.closed || !isAlert(event)) return
-    this.queue.push(makeMessage(event, this.context.version, Date.now()))
+    this.queue.push({ ...makeMessage(event, this.context.version, Date.now()), since: steadyTime() })
     if (this.queue.length > WAITING) this.full()
     if (this.busy) return
     this.busy = true
@@ -98,7 +102,7 @@ export class Webhook {
     }
   }
 
-  private settle(message: Message, outcome: Outcome): void {
+  private settle(message: Waiting, outcome: Outcome): void {
     if (outcome.ok) {
       this.remove(message)
       this.context.delivered('delivered')
@@ -147,14 +151,14 @@ export class Webhook {
   }
 
   /** False if it has been dropped meanwhile. */
-  private remove(message: Message): boolean {
+  private remove(message: Waiting): boolean {
     const at = this.queue.indexOf(message)
     if (at >= 0) this.queue.splice(at, 1)
     return at >= 0
   }
 
   private dropExpired(): void {
-    const fresh = this.queue.findIndex(({ at }) => Date.now() - at <= OLDEST)
+    const fresh = this.queue.findIndex(({ since }) => steadyTime() - since <= OLDEST)
     const expired = fresh < 0 ? this.queue.length : fresh
     this.drop(expired)
     // Whether the receiver is back is not known before the next alert; that these never came is.
@@ -178,13 +182,13 @@ export class Webhook {
 
   private failed(reason: string): void {
     if (this.failures++ > 0) return
-    this.since = Date.now()
+    this.since = steadyTime()
     this.tell('webhook_failed', reason)
   }
 
   private tell(code: string, reason: string): void {
     const hint = `check alerts.webhook; the newest ${WAITING} alerts are tried again for an hour, and all stand in the log`
-    const since_ms = this.failures > 0 ? Date.now() - this.since : 0
+    const since_ms = this.failures > 0 ? steadyTime() - this.since : 0
     this.context.emit({ event: 'degraded', what: 'webhook', code, reason: `alerts.webhook: ${reason}`, hint, since_ms })
   }
 
@@ -193,7 +197,7 @@ export class Webhook {
     if (!hadFailed && this.saidDropped.size === 0) return
     this.failures = 0
     this.saidDropped.clear()
-    this.context.emit({ event: 'recovered', what: 'webhook', after_ms: hadFailed ? Date.now() - this.since : 0 })
+    this.context.emit({ event: 'recovered', what: 'webhook', after_ms: hadFailed ? steadyTime() - this.since : 0 })
   }
 }
 

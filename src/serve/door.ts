@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { steadyTime } from '../clock.js'
 import type { Emit } from '../report/events.js'
 import { readAddress } from './address.js'
 import type { ListenTrouble } from './listen-trouble.js'
@@ -75,20 +76,20 @@ export class Door {
   }
 
   private failed({ code, reason, hint }: ListenTrouble): void {
-    this.trouble ??= { since: Date.now(), said: undefined }
+    this.trouble ??= { since: steadyTime(), said: undefined }
     if (this.trouble.said === code) return
     this.trouble.said = code
     const meanwhile = this.former
       ? `status page, health and metrics stay at ${this.former.listen} until then`
       : 'there is no status page, health and metrics until then'
-    const since_ms = Date.now() - this.trouble.since
+    const since_ms = steadyTime() - this.trouble.since
     this.emit({ event: 'degraded', what: 'http', code, reason, hint: `${hint}; ${meanwhile}`, since_ms })
   }
 
   private worked(): void {
     const { trouble } = this
     this.trouble = undefined
-    if (trouble) this.emit({ event: 'recovered', what: 'http', after_ms: Date.now() - trouble.since })
+    if (trouble) this.emit({ event: 'recovered', what: 'http', after_ms: steadyTime() - trouble.since })
   }
 }
 

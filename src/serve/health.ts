@@ -22,7 +22,8 @@ export interface Health {
 /** Feels whether the event loop turns, and whether the daemon lives. */
 export class Pulse {
   private readonly stalls: { at: number; lag: number }[] = []
-  private last = performance.now()
+  private readonly began = performance.now()
+  private last = this.began
   private readonly timer: NodeJS.Timeout
 
   constructor(
@@ -35,16 +36,17 @@ export class Pulse {
   }
 
   /** How the process is at this moment. */
-  health(now = Date.now()): Health {
+  health(): Health {
     const { board } = this
+    const uptime = performance.now() - this.began
     const lag = Math.max(0, ...this.stalls.map((stall) => stall.lag), performance.now() - this.last - BEAT)
-    const trouble = this.trouble(lag, now)
+    const trouble = this.trouble(lag, uptime)
     return {
       alive: trouble === undefined,
       reason: trouble ?? 'its loops turn',
       loop_lag_ms: Math.round(lag),
-      uptime_s: Math.round((now - board.since) / 1_000),
-      last_event_s: Math.round((now - board.lastEventAt) / 1_000),
+      uptime_s: Math.round(uptime / 1_000),
+      last_event_s: Math.round((Date.now() - board.lastEventAt) / 1_000),
     }
   }
 
@@ -53,9 +55,9 @@ export class Pulse {
     clearInterval(this.timer)
   }
 
-  private trouble(lag: number, now: number): string | undefined {
+  private trouble(lag: number, uptime: number): string | undefined {
     if (lag >= STUCK) return `the event loop stood still for ${Math.round(lag / 1_000)} s`
-    if (!this.board.begun && now - this.board.since >= FIRST_SIGN) return 'the daemon has given no sign of life'
+    if (!this.board.begun && uptime >= FIRST_SIGN) return 'the daemon has given no sign of life'
     const silent = this.stuckFor()
     return silent === undefined ? undefined : `the daemon has given no sign of life for ${Math.round(silent / 1_000)} s`
   }
