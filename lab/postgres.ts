@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDatabase, dropDatabase, runSql } from './databases.js'
@@ -36,6 +37,8 @@ export interface RunningPostgres {
   start(): Promise<void>
   /** Creates a database, copied from `template` if given, and returns its URL. */
   createDatabase(name?: string, template?: string): Promise<string>
+  /** Stops it for a moment and starts a second server with a copy of its data: on its own, or as a standby that follows this one. */
+  copy(as: 'own' | 'standby'): Promise<RunningPostgres>
   /** Drops a database, given by name or URL, and ends its connections. */
   dropDatabase(nameOrUrl: string): Promise<void>
 }
@@ -127,6 +130,25 @@ class OwnPostgres implements RunningPostgres {
     removeFolder(this.#folder)
   }
 
+  async copy(as: 'own' | 'standby'): Promise<RunningPostgres> {
+    const follows = as === 'standby' ? { primary_conninfo: this.url } : {}
+    const copy = new OwnPostgres(await freePort(), { ...this.#settings, ...follows })
+    try {
+      copy.#user = this.#user
+      copy.#programs = this.#programs
+      if (copy.#user) chmodSync(copy.#folder, 0o711)
+      await this.#end('SIGINT')
+      copyData(this.#data, copy.#data)
+      if (as === 'standby') writeFileSync(join(copy.#data, 'standby.signal'), '')
+      await this.start()
+      await copy.start()
+      return copy
+    } catch (error) {
+      await copy.stop()
+      throw error
+    }
+  }
+
   createDatabase(name?: string, template?: string): Promise<string> {
     return createDatabase(this.url, name, template)
   }
@@ -145,6 +167,12 @@ class OwnPostgres implements RunningPostgres {
     await this.#server?.untilEnded()
     endWith(this.#folder, ':')
   }
+}
+
+/** With owners and permissions, which PostgreSQL insists on. */
+function copyData(from: string, to: string): void {
+  const { status, stderr } = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
 }
 
 function settingFlags(settings: Record<string, string>): string[] {

@@ -7,6 +7,7 @@ import {
   ignoreElements,
   map,
   merge,
+  mergeMap,
   type Observable,
   of,
   Subject,
@@ -38,6 +39,7 @@ import { HealReport } from './heal-report.js'
 import { Inventory } from './inventory.js'
 import { keeper } from './keeping.js'
 import { guardLife } from './life.js'
+import { KnownPostgres } from './postgres-identity.js'
 import { watchRecovery } from './recovery.js'
 import { type BeginWork, unwatched } from './work.js'
 
@@ -72,7 +74,11 @@ export function guardRedis(
     const { storm } = config.watch
     const servers = { redis: serverName(config.redis.url), postgres: serverName(config.postgres.url) }
     const conditions = new Conditions(emit, steadyTime, onSign, storm)
-    const pool = openDatabase(config.postgres.url, servers.postgres, { rowSecurity: config.postgres.row_security })
+    const known = new KnownPostgres(emit)
+    const pool = openDatabase(config.postgres.url, servers.postgres, {
+      rowSecurity: config.postgres.row_security,
+      onIdentity: (identity) => known.met(identity),
+    })
     const recoveries = new Subject<void>()
     const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)
@@ -97,7 +103,14 @@ export function guardRedis(
     const toldOf = hasDatasets(config)
       ? watchChanges({ config, datasets, server: servers.postgres, db, conditions, readSymbols: readEnabled, emit })
       : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
-    const changes = toldOf.pipe(share())
+    // What another PostgreSQL holds was not told as a change.
+    const reread = known.watch(db).pipe(
+      map(() => Date.now()),
+      mergeMap((at) =>
+        ['symbols', ...datasets.map(({ name }) => name)].map((dataset) => ({ dataset, keys: 'all', at }) as const),
+      ),
+    )
+    const changes = merge(toldOf, reread).pipe(share())
     const rosters = watchRosters(changes, config, db, conditions).pipe(shareReplay({ bufferSize: 1, refCount: true }))
     const lives = watchLives({
       url: config.redis.url,

@@ -2,6 +2,8 @@ import { access, constants } from 'node:fs/promises'
 import pg from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
 import { readPostgresUrl } from '../config/postgres-url.js'
+import type { PostgresIdentity } from '../decide/identity.js'
+import { readIdentity } from './identity.js'
 import { beginPinned, pinSession, type RowSecurity } from './settings.js'
 import { connectionTrouble, endsSession, queryTrouble, sqlstateOf, type Tables } from './trouble.js'
 
@@ -45,6 +47,8 @@ export interface OpenDatabase extends Database {
 export interface DatabaseOptions {
   /** Whether policies may leave rows out without a word; `refuse` unless given. */
   readonly rowSecurity?: RowSecurity
+  /** Told who answers on each new connection, before it is asked anything. */
+  readonly onIdentity?: (identity: PostgresIdentity) => void
 }
 
 /**
@@ -57,7 +61,7 @@ export interface DatabaseOptions {
 export function openDatabase(
   url: string,
   server: string,
-  { rowSecurity = 'refuse' }: DatabaseOptions = {},
+  { rowSecurity = 'refuse', onIdentity }: DatabaseOptions = {},
 ): OpenDatabase {
   /** Reads the files of TLS anew, so that renewed ones count. */
   class Client extends pg.Client {
@@ -69,6 +73,9 @@ export function openDatabase(
   const settle = async (client: pg.ClientBase): Promise<void> => {
     const { rows } = await client.query<{ own: boolean }>(pinSession(processIdOf(client), rowSecurity))
     if (!rows[0]?.own) pooled.add(client)
+    if (!onIdentity) return
+    const identity = await readIdentity(client)
+    if (identity) onIdentity(identity)
   }
   const pool = new pg.Pool({
     Client,

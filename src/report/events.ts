@@ -1,4 +1,5 @@
 import type { ChangeSource } from '../decide/change-sources.js'
+import type { IdentityChange } from '../decide/identity.js'
 import type { KeepingEvent } from './events-keeping.js'
 import type { LossEvent } from './events-losses.js'
 
@@ -89,6 +90,25 @@ export type LogEvent =
       within_ms?: number
       repeated?: boolean
       stable_for_ms?: number
+    }
+  /**
+   * Another PostgreSQL answers than before, or it has gone back in time. Redis is made equal to it all the same: PostgreSQL is the truth.
+   * Level `info` where a standby was promoted that has all that was seen.
+   */
+  | {
+      event: 'postgres_changed'
+      /** `system`: another server; `database`: dropped and made again; `rewound`: what was committed last is gone; `promoted`. */
+      change: IdentityChange
+      /** Its system identifier, as `pg_control_system()` tells it. */
+      system: string
+      /** That of the one before. */
+      previous_system: string
+      /** Its timeline, as `pg_control_checkpoint()` tells it. */
+      timeline: number
+      /** That of the one before. */
+      previous_timeline: number
+      /** By how many bytes of WAL it is behind the position that was last seen; 0 where that cannot be compared. */
+      behind_bytes: number
     }
   /** Something may have been lost; nothing is confirmed. */
   | {

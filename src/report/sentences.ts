@@ -10,6 +10,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   redis_up: 'info',
   postgres_down: 'error',
   postgres_up: 'info',
+  postgres_changed: 'warn',
   suspicion: 'debug',
   data_loss: 'error',
   loss_joined: 'debug',
@@ -47,6 +48,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
 /** How loud this one is: one of many in a short time is not, and what did not come back is louder than what did. */
 export function levelOf(event: LogEvent): Level {
   if ('repeated' in event && event.repeated) return 'debug'
+  if (event.event === 'postgres_changed' && event.change === 'promoted') return 'info'
   return event.event === 'healed' && !isWhole(event) ? 'warn' : LEVELS[event.event]
 }
 
@@ -68,6 +70,8 @@ export function sentence(event: LogEvent): string {
     }
     case 'postgres_up':
       return `PostgreSQL answers${stableSaid(event)}`
+    case 'postgres_changed':
+      return changedSaid(event)
     case 'suspicion':
       return 'Redis may have lost data; looking'
     case 'data_loss':
@@ -133,6 +137,17 @@ export function sentence(event: LogEvent): string {
     case 'stopping':
       return `${event.signal}: stopping`
   }
+}
+
+function changedSaid({ change, ...event }: Extract<LogEvent, { event: 'postgres_changed' }>): string {
+  if (change === 'promoted')
+    return `PostgreSQL was promoted: timeline ${event.timeline} after ${event.previous_timeline}`
+  const what = {
+    system: `is another server than before (system identifier ${event.system} after ${event.previous_system})`,
+    database: 'holds another database of this name than before',
+    rewound: `has gone back by ${event.behind_bytes} bytes of WAL: what was committed last is gone`,
+  }[change]
+  return `PostgreSQL ${what}; Redis is made equal to what it holds now, also where that is older`
 }
 
 /** The event holds the first few names only, so that their number says nothing. */
