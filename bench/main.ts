@@ -7,6 +7,7 @@ import { measureLatency } from './latency.js'
 import { measureNominal } from './nominal.js'
 import { depthFigures, measurePair, symbolFigures } from './scaling.js'
 import { DEEP, SHALLOW, type Stage, seed, setStage } from './stage.js'
+import { measureTriggerCost } from './trigger-cost.js'
 
 const HELP = `usage: npm run bench -- [--quick] [--full] [--json]
 
@@ -76,6 +77,11 @@ async function measureAll(stage: Stage, quick: boolean, full: boolean, say: (sec
   }
   say({ title: 'Following PostgreSQL', about: FOLLOWING, figures: await measureLatency(stage, shallow, layout) })
   if (!quick) say({ title: 'Idle', about: IDLE, figures: await measureIdle(stage, shallow, layout) })
+  say({
+    title: 'What triggers cost a writer',
+    about: TRIGGERS,
+    figures: await measureTriggerCost(stage, quick ? 3 : 15),
+  })
 }
 
 const NOMINAL = [
@@ -84,6 +90,7 @@ const NOMINAL = [
 ]
 const SCALING = ['From FLUSHALL until all is verified, in turns with 50 symbols.']
 const FOLLOWING = ['1,000 indicator values change a second, for 10 seconds.']
+const TRIGGERS = ['Each until it is committed, in turns without triggers and with them.']
 const IDLE = ['50 symbols, nothing happens, for 15 seconds.']
 
 /** Whatever else runs shares the cores with the daemon, PostgreSQL and Redis. */

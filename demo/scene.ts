@@ -74,8 +74,9 @@ async function fillPostgres(databaseUrl: string, symbols: number, screen: Screen
 }
 
 async function installTriggers(rekindle: Rekindle, screen: Screen): Promise<void> {
-  screen.busy('rekindle triggers --apply --candles')
-  const { status, lines } = await rekindle.run('triggers', '--apply', '--candles')
+  screen.busy('rekindle triggers --apply')
+  const { status, lines } = await rekindle.run('triggers', '--apply')
   if (status !== 0) throw new Error(`rekindle triggers: ${lines.join(' ')}`)
-  screen.done(`rekindle triggers --apply --candles: ${count(lines.length, 'table')} watched`)
+  const watched = lines.filter((line) => line.includes(' are announced on '))
+  screen.done(`rekindle triggers --apply: ${count(watched.length, 'table')} watched`)
 }

@@ -1,3 +1,4 @@
+import { Option } from 'commander'
 import { configError } from '../config/problem.js'
 import { hasDatasets } from '../config/schema.js'
 import { type Add, symbolOption, timeoutOption } from './command.js'
@@ -73,11 +74,14 @@ function addTriggers(add: Add): void {
   add<TriggersOptions>(
     'triggers',
     'print, install or remove the triggers that announce changes',
-    'Prints the SQL of the triggers by which PostgreSQL announces which symbols have changed, or installs or removes ' +
-      'them. Without them, changes are found by polling.',
+    'Prints the SQL of the triggers by which PostgreSQL announces which symbols have changed, installs or removes ' +
+      'them, or says how changes are found now: without triggers, by polling.',
     (config, options) => triggers(config, options, (text) => process.stdout.write(`${text}\n`)),
   )
     .option('--apply', 'install them; to repeat it does no harm')
     .option('--drop', 'remove them')
-    .option('--candles', 'also announce changes of candles')
+    .option('--status', 'say by what, and within what time, changes of each table are found')
+    .option('--no-candles', 'leave out the tables of the candles: their changes are found by polling')
+    // What earlier versions took; it is what happens anyway.
+    .addOption(new Option('--candles').hideHelp())
 }

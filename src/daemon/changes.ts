@@ -22,13 +22,14 @@ import { steadyTime } from '../clock.js'
 import { needsSymbols } from '../config/needs-symbols.js'
 import type { Dataset } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
+import { SYMBOLS_POLL } from '../decide/change-sources.js'
 import { Updates } from '../detect/updates.js'
 import { postgresTrouble } from '../postgres/trouble.js'
 import { EachMinute } from '../report/each-minute.js'
 import type { Emit } from '../report/events.js'
 import { type ChoiceContext, type HeardSource, SourceChoice } from './change-source.js'
 import { Coverage } from './coverage.js'
-import { Polls, SYMBOLS_POLL } from './polls.js'
+import { Polls } from './polls.js'
 
 export type DatedChange = Change & { readonly at: number }
 

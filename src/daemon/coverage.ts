@@ -177,7 +177,7 @@ export class Coverage {
       new Trouble(
         'postgres_schema',
         `changes are found ${now} instead of by triggers within ${sayTime(WITHIN.triggers)}: ` +
-          `${first.table} ${first.why}${lacking.length > 1 ? `, and ${lacking.length - 1} more` : ''}`,
+          `${first.table}: ${first.why}${lacking.length > 1 ? `, and ${lacking.length - 1} more` : ''}`,
         first.mend ?? '',
         false,
       ),

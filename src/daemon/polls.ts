@@ -3,14 +3,13 @@ import { steadyTime } from '../clock.js'
 import { configKeys, namedColumn } from '../config/key-of.js'
 import type { Config } from '../config/schema.js'
 import type { Change } from '../decide/announcement.js'
+import { SYMBOLS_POLL } from '../decide/change-sources.js'
 import type { Updates } from '../detect/updates.js'
 import { Trouble } from '../errors.js'
 import type { Conditions } from '../report/conditions.js'
 
 /** All polling together may keep PostgreSQL busy for one part in this many of the time. */
 const POLL_SHARE = 20
-/** The list of symbols is read no more often than this, in ms. */
-export const SYMBOLS_POLL = 1_000
 
 export interface PollsContext {
   readonly config: Config

@@ -20,9 +20,9 @@ export interface Relation {
   readonly subscribed: boolean
   /**
    * Our triggers on it: all there, enabled always; all there, but not for sessions with session_replication_role = replica; all
-   * there, some of them disabled; or some not there.
+   * there, some of them disabled, or calling the function of an earlier version or for other columns; or some not there.
    */
-  readonly triggers: 'always' | 'origin' | 'disabled' | 'missing'
+  readonly triggers: 'always' | 'origin' | 'outdated' | 'disabled' | 'missing'
 }
 
 /** A table of the configuration, or a query in the place of one. */
@@ -50,7 +50,7 @@ export interface ChangeSource {
   readonly found_by: FoundBy
   /** Within this time of their commit, in ms, or somewhat later under load. */
   readonly within_ms: number
-  /** Why it is not found sooner; absent where it is heard. */
+  /** Why it is not found sooner, as a clause about the table, `it`; absent where it is heard. */
   readonly why?: string
   /** The command or setting that mends this; absent where nothing does. */
   readonly mend?: string
@@ -68,6 +68,8 @@ export interface Surroundings {
   readonly scrub: number
 }
 
+/** The list of symbols is read no more often than this, in ms. */
+export const SYMBOLS_POLL = 1_000
 /** What is heard reaches Redis within this time of its commit, in ms. */
 export const WITHIN: Readonly<Record<'triggers' | 'wal', number>> = { triggers: 10, wal: 100 }
 export const APPLY = 'run: rekindle triggers --apply'
@@ -109,7 +111,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Why some change of the table would not be heard; undefined if every one is. */
 function hindrance(relations: readonly Relation[], heard: 'triggers' | 'wal'): Reason | undefined {
-  if (relations.length === 0) return { why: 'does not exist' }
+  if (relations.length === 0) return { why: 'it does not exist' }
   const odd = relations.find(({ kind }) => kind !== 'r' && kind !== 'p')
   if (odd) return { why: `${say(odd)}${KINDS[odd.kind] ?? 'is no table'}, of which PostgreSQL announces no changes` }
   return heard === 'wal' ? notInWal(relations) : notAnnounced(relations)
@@ -131,6 +133,9 @@ function notAnnounced(relations: readonly Relation[]): Reason | undefined {
   }
   const missing = relations.filter(({ triggers }) => triggers === 'missing')
   if (missing[0]) return { why: `${sayAll(missing)} no triggers of ours`, mend: APPLY }
+  const outdated = relations.filter(({ triggers }) => triggers === 'outdated')
+  if (outdated[0])
+    return { why: `${sayAll(outdated)} triggers of another version of Rekindle, or for other columns`, mend: APPLY }
   const disabled = relations.filter(({ triggers }) => triggers === 'disabled')
   if (disabled[0]) return { why: `${sayAll(disabled)} triggers that are disabled`, mend: APPLY }
   const origin = relations.filter(({ triggers }) => triggers === 'origin')
@@ -139,17 +144,17 @@ function notAnnounced(relations: readonly Relation[]): Reason | undefined {
   return { why, mend: `as the owner of the table, ${APPLY}` }
 }
 
-/** `has`, or `2 parts of it have (public.p1 for one)`. */
+/** `it has`, `public.p1, a part of it, has`, or `2 of its partitions and children (public.p1 for one) have`. */
 function sayAll([first, ...rest]: readonly Relation[]): string {
-  if (!first || first.role === 'self') return 'has'
+  if (!first || first.role === 'self') return 'it has'
   if (rest.length === 0) return `${first.name}, ${ROLES[first.role]}, has`
-  return `${rest.length + 1} of its partitions and children have (${first.name} for one)`
+  return `${rest.length + 1} of its partitions and children (${first.name} for one) have`
 }
 
 const ROLES = { part: 'a part of it', parent: 'that it is a part of' } as const
 
 function say({ role, name }: Relation): string {
-  return role === 'self' ? '' : `${name}, ${ROLES[role]}, `
+  return role === 'self' ? 'it ' : `${name}, ${ROLES[role]}, `
 }
 
 /**
@@ -182,6 +187,12 @@ export function saySources(sources: readonly ChangeSource[]): string {
     groups.set(way, (groups.get(way) ?? new Set()).add(dataset))
   }
   return [...groups].map(([way, datasets]) => `${way} (${[...datasets].join(', ')})`).join(', ')
+}
+
+/** `changes of ohlcv4_m1 are found by polling within 1 s: it has no triggers of ours; run: rekindle triggers --apply`. */
+export function saySource({ table, found_by, within_ms, why, mend }: ChangeSource): string {
+  const reason = [why, mend].filter((part) => part !== undefined).join('; ')
+  return `changes of ${table} are found ${WAYS[found_by]} within ${sayTime(within_ms)}${reason && `: ${reason}`}`
 }
 
 /** `10 ms`, `1 s`, `5 min`. */

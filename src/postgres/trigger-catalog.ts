@@ -6,6 +6,7 @@ import {
   isMendable,
   type Relation,
   type Source,
+  SYMBOLS_POLL,
 } from '../decide/change-sources.js'
 import { quoteTable, splitTable } from './identifiers.js'
 import { type FoundRelation, findRelations, type Query, TREE } from './relations.js'
@@ -19,8 +20,10 @@ export interface FoundTrigger {
   /** The relation that it is on: with its schema, as SQL. */
   readonly on: string
   readonly name: string
-  /** True if it announces this dataset, by these columns if it is one of rows, on this channel. */
+  /** True if it is told to announce this dataset, by these columns if it is one of rows, on this channel. */
   readonly fits: boolean
+  /** True if its function is the one that this version would install. */
+  readonly current: boolean
   /** As of pg_trigger.tgenabled: `A` always, `O` but for sessions whose role is replica, `D` disabled, `R` for those sessions only. */
   readonly enabled: string
   /** Another text whenever it was disabled, enabled or made anew since. */
@@ -48,14 +51,19 @@ export interface InstalledTriggers {
 /** Tells of which datasets every table, partition and child has all triggers, enabled and as the configuration asks for. Rejects as `query` does. */
 export async function installedTriggers(config: Config, query: Query): Promise<InstalledTriggers> {
   const { sources } = await readCatalog(config, query)
-  const found = announcedBy(sources)
+  const found = expectedSources(config, sources)
   const missing = found.filter(isMendable).map(({ dataset }) => dataset)
   return { announced: heardDatasets(found), missing: [...new Set(missing)] }
 }
 
-/** How the changes of these would be found by the triggers alone. */
-export function announcedBy(sources: readonly Source[]): ChangeSource[] {
-  return changeSources(sources, { heard: 'triggers', pollOf: () => 0, scrub: 0 })
+/** How a daemon that listens to the triggers would find the changes of these, if PostgreSQL takes no time to be polled. */
+export function expectedSources({ sync, watch }: Config, sources: readonly Source[]): ChangeSource[] {
+  return changeSources(sources, {
+    heard: sync.source === 'poll' ? undefined : 'triggers',
+    deaf: { why: 'sync.source is poll' },
+    pollOf: (dataset) => (dataset === 'symbols' ? Math.max(watch.poll, SYMBOLS_POLL) : watch.poll),
+    scrub: watch.scrub,
+  })
 }
 
 /** Reads it. Rejects as `query` does. */
@@ -88,21 +96,22 @@ export async function readCatalog(config: Config, query: Query): Promise<Catalog
 function describe(relation: FoundRelation, watched: Watched, found: readonly FoundTrigger[]): Relation {
   const { name, role, kind, persistence, subscribed } = relation
   const its = found.filter(({ on, fits }) => fits && on === name)
-  const states = new Set(triggerNames(watched).map((each) => its.find((trigger) => trigger.name === each)?.enabled))
-  const triggers = states.has(undefined)
-    ? 'missing'
-    : states.has('D') || states.has('R')
-      ? 'disabled'
-      : states.has('O')
-        ? 'origin'
-        : 'always'
-  return { name, role, kind, persistence, subscribed, triggers }
+  return { name, role, kind, persistence, subscribed, triggers: stateOf(triggerNames(watched), its) }
+}
+
+function stateOf(names: readonly string[], found: readonly FoundTrigger[]): Relation['triggers'] {
+  const its = found.filter(({ name }) => names.includes(name))
+  if (its.length < names.length) return 'missing'
+  const states = new Set(its.map(({ enabled }) => enabled))
+  if (states.has('D') || states.has('R')) return 'disabled'
+  if (its.some(({ current }) => !current)) return 'outdated'
+  return states.has('O') ? 'origin' : 'always'
 }
 
 /** The symbols' table tells half of the story where their query reads others too. */
 function unheard({ dataset }: Watched, config: Config): Pick<Source, 'unheard'> {
   const why = dataset === 'symbols' ? leftToPolling(config)['symbols.query'] : undefined
-  return why === undefined ? {} : { unheard: why.replace(/; .*/, '') }
+  return why === undefined ? {} : { unheard: `it ${why.replace(/; .*/, '')}` }
 }
 
 /** What has no table that triggers could be on. */
@@ -110,7 +119,7 @@ function unwatched(config: Config, tables: readonly Watched[]): Source[] {
   return Object.entries(leftToPolling(config)).flatMap(([key, why]) => {
     const dataset = key.replace(/\.query$/, '')
     if (tables.some((watched) => watched.dataset === dataset)) return []
-    return { dataset, key, table: key, relations: [], unheard: why.replace(/; .*/, '') }
+    return { dataset, key, table: key, relations: [], unheard: `it ${why.replace(/; .*/, '')}` }
   })
 }
 
@@ -126,11 +135,13 @@ export function findTriggers(tables: readonly Watched[], channel: string, query:
          convert_to(ours.dataset, getdatabaseencoding()) || decode('00', 'hex') ||
          CASE WHEN ours.more IS NULL THEN '' ELSE convert_to(ours.more, getdatabaseencoding()) || decode('00', 'hex') END
          AS fits,
-       t.tgenabled::text AS enabled, concat_ws(' ', t.oid, t.xmin) AS version
-     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[]) AS ours(name, trigger, dataset, more)
+       position(ours.mark IN p.prosrc) > 0 AS current,
+       t.tgenabled::text AS enabled, concat_ws(' ', t.oid, t.xmin, p.oid, p.xmin) AS version
+     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) AS ours(name, trigger, dataset, more, mark)
      JOIN tree ON tree.name = ours.name
      JOIN pg_class AS c ON c.oid = tree.oid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     JOIN pg_trigger AS t ON t.tgrelid = tree.oid AND t.tgname = ours.trigger`,
+     JOIN pg_trigger AS t ON t.tgrelid = tree.oid AND t.tgname = ours.trigger
+     JOIN pg_proc AS p ON p.oid = t.tgfoid`,
     [
       names,
       names.map(quoteTable),
@@ -139,6 +150,7 @@ export function findTriggers(tables: readonly Watched[], channel: string, query:
       asked.map(({ name }) => name),
       asked.map(({ watched }) => watched.dataset),
       asked.map(({ watched }) => rowsArgument(watched) ?? null),
+      asked.map(({ watched }) => watched.mark),
     ],
   )
 }

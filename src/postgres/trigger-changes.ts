@@ -1,7 +1,8 @@
 import type { Config } from '../config/schema.js'
+import type { ChangeSource } from '../decide/change-sources.js'
 import { Trouble } from '../errors.js'
 import { type FoundRelation, findRelations, type Query } from './relations.js'
-import { type FoundTrigger, findFunctions, findTriggers } from './trigger-catalog.js'
+import { expectedSources, type FoundTrigger, findFunctions, findTriggers, readCatalog } from './trigger-catalog.js'
 import {
   functionName,
   installSteps,
@@ -19,6 +20,8 @@ export interface Installed {
   readonly tables: readonly Watched[]
   /** What is left to polling, by configuration key, each with the reason. */
   readonly left: Readonly<Record<string, string>>
+  /** How the changes of every table are found from now on. */
+  readonly sources: readonly ChangeSource[]
 }
 
 /** Keeps two installations from replacing the same function at once, which PostgreSQL refuses. */
@@ -55,7 +58,8 @@ export async function installTriggers(
     }
     const views = asked.filter((watched) => !possible.includes(watched))
     const why = views.map(({ key, table }) => [key, `${table} is no ordinary table; its changes are left to polling`])
-    return { tables, left: { ...leftToPolling(config), ...Object.fromEntries(why) } }
+    const left = { ...leftToPolling(config, options), ...Object.fromEntries(why) }
+    return { tables, left, sources: expectedSources(config, (await readCatalog(config, run)).sources) }
   })
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { quoteIdent, quoteTable } from './identifiers.js'
 
 /** What a trigger function has to know of the table whose changes it announces; columns by their names in the table. */
@@ -39,13 +40,16 @@ export const EVENTS = {
  *
  * Names are looked up as in the session that installs it, spelled out by the caller, and built-in functions by their full name. The
  * settings that change a text are pinned: a writer's own must not change which key is announced.
+ *
+ * `mark` is what the catalog is searched for, to know it again.
  */
-export function functionSql(name: string, announced: Announced): string {
+export function functionSql(name: string, announced: Announced, mark: string): string {
   return `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path FROM CURRENT${PINNED}
 AS ${dollarQuote(`
 #variable_conflict use_column
+-- ${mark}
 DECLARE
   head text := '{"v":1,"dataset":' || pg_catalog.to_json(TG_ARGV[1])::text || ',"keys":';
   everything text[] := ARRAY[head || 'null}'];
@@ -71,6 +75,14 @@ ${indent(6, announced.kind === 'symbols' ? ANY_ROW : `${gatherKeys(announced)}\n
   RETURN NULL;
 END
 `)}`
+}
+
+/** Another text whenever the function would be another one, but for its name: one that was installed earlier can be told by it. */
+export function versionMark(announced: Announced): string {
+  const hash = createHash('sha256')
+    .update(functionSql('f', announced, ''))
+    .digest('hex')
+  return `rekindle ${hash.slice(0, 16)}`
 }
 
 /**

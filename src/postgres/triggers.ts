@@ -6,7 +6,7 @@ import { templateColumns } from '../config/template.js'
 import { quoteIdent, quoteLiteral, quoteTable, splitTable } from './identifiers.js'
 import { relationsSql } from './relations.js'
 import { symbolsTable } from './symbols-table.js'
-import { type Announced, dollarQuote, EVENTS, functionSql } from './trigger-sql.js'
+import { type Announced, dollarQuote, EVENTS, functionSql, versionMark } from './trigger-sql.js'
 
 /** A table whose changes are announced. */
 export interface Watched {
@@ -18,6 +18,8 @@ export interface Watched {
   /** The columns that the triggers read, by the configuration key that chose each. */
   readonly columns: Readonly<Record<string, string>>
   readonly announced: Announced
+  /** What its function holds if it is of this version and for these columns, whatever the names in full. */
+  readonly mark: string
 }
 
 /** One statement of the installation. */
@@ -38,20 +40,25 @@ const LONGEST_NAME = 54
 /** The tables to watch, those of the candles unless they are to be left out. */
 export function watchedTables(config: Config, { candles = true }: { candles?: boolean } = {}): Watched[] {
   const symbols = needsSymbols(config) ? symbolsTable(config.symbols.query) : undefined
-  return [
+  const tables = [
     ...(config.indicators ? indicatorTables(config.indicators) : []),
     ...(symbols ? [symbolTable(symbols.table)] : []),
     ...Object.entries(config.rows).flatMap(([name, rows]) => rowTables(name, rows)),
     ...(config.candles && candles ? candleTables(config.candles) : []),
   ]
+  return tables.map((each) => ({ ...each, mark: versionMark(each.announced) }))
 }
 
-/** What of the configuration no trigger can announce, and why: lines by configuration key. */
-export function leftToPolling(config: Config): Record<string, string> {
+/** What of the configuration no trigger will announce, and why: lines by configuration key. */
+export function leftToPolling(config: Config, { candles = true }: { candles?: boolean } = {}): Record<string, string> {
+  const leftOut = Object.entries((!candles && config.candles?.timeframes) || {}).map(([timeframe, table]) => [
+    `candles.timeframes.${timeframe}`,
+    `${table} is left out; its changes are left to polling, unless it has triggers already`,
+  ])
   const queries = Object.entries(config.rows).flatMap(([name, { query }]) =>
     query === undefined ? [] : [[`rows.${name}.query`, 'is a query; its changes are left to polling']],
   )
-  return { ...symbolsLeft(config), ...Object.fromEntries(queries) }
+  return { ...symbolsLeft(config), ...Object.fromEntries([...queries, ...leftOut]) }
 }
 
 function symbolsLeft(config: Config): Record<string, string> {
@@ -126,7 +133,7 @@ export function installSteps(
 export function installSql(config: Config, options: { candles?: boolean } = {}): string {
   const { channel } = config.sync
   const tables = watchedTables(config, options)
-  const left = Object.entries(leftToPolling(config)).map(([key, why]) => comment(`${key}: ${why}`))
+  const left = Object.entries(leftToPolling(config, options)).map(([key, why]) => comment(`${key}: ${why}`))
   const parts = tables.map((watched) => [
     comment(`${watched.key}: ${watched.table}`),
     `${createFunction(watched).sql};`,
@@ -162,7 +169,7 @@ END
 `)}`
 
 function createFunction(watched: Watched): Step {
-  return { watched, sql: functionSql(quotedFunction(watched), watched.announced) }
+  return { watched, sql: functionSql(quotedFunction(watched), watched.announced, watched.mark) }
 }
 
 function stepsOf(watched: Watched, channel: string, on: string): Step[] {
@@ -239,7 +246,9 @@ function comment(text: string): string {
   return `-- ${text.replaceAll(/\s+/g, ' ')}`
 }
 
-function indicatorTables({ instances, values, columns: { instance, value } }: IndicatorsConfig): Watched[] {
+type Unmarked = Omit<Watched, 'mark'>
+
+function indicatorTables({ instances, values, columns: { instance, value } }: IndicatorsConfig): Unmarked[] {
   const of = { table: instances, id: instance.id, timeframe: instance.timeframe }
   return [
     {
@@ -266,11 +275,11 @@ function indicatorTables({ instances, values, columns: { instance, value } }: In
   ]
 }
 
-function symbolTable(table: string): Watched {
+function symbolTable(table: string): Unmarked {
   return { dataset: 'symbols', key: 'symbols.query', table, columns: {}, announced: { kind: 'symbols' } }
 }
 
-function rowTables(name: string, { table, key, symbol }: RowsConfig): Watched[] {
+function rowTables(name: string, { table, key, symbol }: RowsConfig): Unmarked[] {
   if (table === undefined) return []
   const columns = templateColumns(key)
   const chosen = Object.fromEntries(columns.map((column) => [`rows.${name}.key ({${column}})`, column]))
@@ -285,7 +294,7 @@ function rowTables(name: string, { table, key, symbol }: RowsConfig): Watched[] 
   ]
 }
 
-function candleTables({ timeframes, columns: { symbol } }: CandlesConfig): Watched[] {
+function candleTables({ timeframes, columns: { symbol } }: CandlesConfig): Unmarked[] {
   return Object.entries(timeframes).map(([timeframe, table]) => ({
     dataset: `candles.${timeframe}`,
     key: `candles.timeframes.${timeframe}`,

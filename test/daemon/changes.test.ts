@@ -33,7 +33,7 @@ describeOwnServers('a value that changes in PostgreSQL while its key is restored
     const redis = useRedis()
     const { database } = useMarket()
 
-    beforeAll(() => database.query(installSql(testConfig(redis.url, database.url), { candles: true })))
+    beforeAll(() => database.query(installSql(testConfig(redis.url, database.url))))
 
     const timeseries = layout === 'timeseries'
     const cases: [string, string[], (nth: number) => Promise<unknown>][] = [
@@ -97,7 +97,7 @@ describeOwnServers('the listener', () => {
 
   beforeAll(async () => {
     await createMarket(postgres.url, SMALL)
-    await runSql(postgres.url, installSql(testConfig(redis.url, postgres.url), { candles: true }))
+    await runSql(postgres.url, installSql(testConfig(redis.url, postgres.url)))
     proxy = await startProxy(postgres.port)
     return () => proxy.stop()
   })

@@ -32,7 +32,7 @@ describeOwnServers('workers ahead of PostgreSQL', () => {
       })
 
     beforeAll(async () => {
-      await database.query(installSql(testConfig('redis://127.0.0.1', database.url), { candles: true }))
+      await database.query(installSql(testConfig('redis://127.0.0.1', database.url)))
       const [candle] = await database.query<{ t: string }>(
         "SELECT (extract(epoch FROM max(open_time)) * 1000)::bigint AS t FROM ohlcv4_m1 WHERE symbol = 'BTCUSDT'",
       )

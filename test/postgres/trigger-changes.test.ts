@@ -32,8 +32,7 @@ describe('installing and removing triggers', () => {
   let client: Client
   const query: Query = async <Row>(sql: string, values: readonly unknown[]) =>
     (await client.query(sql, [...values])).rows as Row[]
-  const install = (with_: Config = config, options = { candles: true }) =>
-    installTriggers(with_, options, query, 'here')
+  const install = (with_: Config = config, options = {}) => installTriggers(with_, options, query, 'here')
   const drop = (with_: Config = config) => dropTriggers(with_, query, 'here')
   const installed = (with_: Config = config) => installedTriggers(with_, query)
 
@@ -68,8 +67,8 @@ describe('installing and removing triggers', () => {
   })
 
   it('removes what the printed SQL installed, run twice', async () => {
-    await client.query(installSql(config, { candles: true }))
-    await client.query(installSql(config, { candles: true }))
+    await client.query(installSql(config))
+    await client.query(installSql(config))
     expect(await installed()).toEqual(all)
     await drop()
     expect(await leftovers()).toEqual([])
@@ -130,7 +129,7 @@ describe('installing and removing triggers', () => {
       CREATE TABLE "Other"."Values" (instance_id int, symbol text);
       CREATE TABLE "${long}_1" (symbol text); CREATE TABLE "${long}_2" (symbol text);
       CREATE TABLE "Other"."O'Hara $rekindle$ \\" (symbol text)`)
-    await client.query(installSql(odd, { candles: true }))
+    await client.query(installSql(odd))
     await install(odd)
     const found = announcing(...BY_DEFAULT, 'candles.m1', 'candles.m5', 'candles.5 "µ"')
     expect(await installed(odd)).toEqual({ ...found, missing: [] })
@@ -182,7 +181,7 @@ async function installOnce(url: string, config: Config) {
     const query: Query = async <Row>(sql: string, values: readonly unknown[]) => {
       return (await client.query(sql, [...values])).rows as Row[]
     }
-    return await installTriggers(config, { candles: true }, query, 'here')
+    return await installTriggers(config, {}, query, 'here')
   } finally {
     await client.end()
   }

@@ -16,7 +16,7 @@ describe('an announcement', () => {
 
   beforeAll(async () => {
     await createSchema({ query: async (sql) => ({ rows: await run(sql), rowCount: null }) })
-    await run(installSql(config, { candles: true }))
+    await run(installSql(config))
     listener = await listen(database.url)
   })
   afterAll(() => listener.close())
@@ -113,7 +113,7 @@ describe('a notification queue that a listener does not read', () => {
     const [writer, sleeper] = [new Client(postgres.url), new Client(postgres.url)]
     await Promise.all([writer.connect(), sleeper.connect()])
     await createSchema(writer)
-    await writer.query(installSql(config, { candles: true }))
+    await writer.query(installSql(config))
     await sleeper.query('LISTEN rekindle')
     await sleeper.query('BEGIN; SELECT 1')
     // Each announcement fills about one of the 64 pages.

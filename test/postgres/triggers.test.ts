@@ -20,8 +20,8 @@ describe('the triggers', () => {
 
   beforeAll(async () => {
     await createSchema({ query: async (sql) => ({ rows: await run(sql), rowCount: null }) })
-    await run(installSql(config, { candles: true }))
-    await run(installSql(config, { candles: true }))
+    await run(installSql(config))
+    await run(installSql(config))
     listener = await listen(database.url)
   })
   afterAll(() => listener.close())
