@@ -18,6 +18,7 @@ export type TroubleCode =
   | 'postgres_query'
   | 'postgres_standby'
   | 'postgres_pooler'
+  | 'postgres_wal'
   | 'no_symbols'
   | 'not_whole'
   | 'no_backup'

@@ -14,10 +14,12 @@ export interface WalTarget {
 export type Form = 'text' | 'padded' | 'boolean' | 'untold'
 
 /** What must be known of a table, or a partition, to read its changes. */
-export interface WalTable {
-  readonly targets: readonly WalTarget[]
+export interface WalTable<Target extends WalTarget = WalTarget> {
+  readonly targets: readonly Target[]
   /** The columns by which UPDATE and DELETE tell which row they meant: the replica identity. Empty if there is none. */
   readonly identity: ReadonlySet<string>
+  /** True if that is the whole row, as of REPLICA IDENTITY FULL: only then a column may be NULL, which is left out. */
+  readonly isFull: boolean
   /** Of columns that are no plain text. */
   readonly forms: ReadonlyMap<string, Form>
 }
@@ -26,10 +28,12 @@ export interface WalTable {
  * What changed in a dataset: the keys at one place; all of it; or `elsewhere`, some row somewhere that may have moved from a place
  * that was not told.
  */
-export interface PlaceHint {
-  readonly target: WalTarget
+export interface PlaceHint<Target extends WalTarget = WalTarget> {
+  readonly target: Target
   readonly place: Place | 'all' | 'elsewhere'
 }
+
+type OneRow = Exclude<RowChange, { kind: 'any' }>
 
 /** How many rows are remembered. */
 const MOST = 50_000
@@ -52,7 +56,7 @@ export class Places {
   constructor(private readonly most = MOST) {}
 
   /** What a change of a table means for each dataset; the changes must come in the order of the WAL. */
-  take(change: Exclude<RowChange, { kind: 'any' }>, table: WalTable): PlaceHint[] {
+  take<Target extends WalTarget>(change: OneRow, table: WalTable<Target>): PlaceHint<Target>[] {
     return table.targets.flatMap((target, i) => {
       if (target.columns.length === 0) return { target, place: 'all' } as const
       return this.placesIn(change, { table, target, name: `${change.table}\u0000${i}` }).map((place) => ({
@@ -63,14 +67,14 @@ export class Places {
   }
 
   /** What it means that any row of a table may be another. */
-  takeAll({ targets }: WalTable): PlaceHint[] {
+  takeAll<Target extends WalTarget>({ targets }: WalTable<Target>): PlaceHint<Target>[] {
     return targets.map((target) => ({ target, place: 'all' }))
   }
 
-  private placesIn(change: Exclude<RowChange, { kind: 'any' }>, of: Part): PlaceHint['place'][] {
+  private placesIn(change: OneRow, of: Part): PlaceHint['place'][] {
     if (change.kind === 'insert') return [this.enter(change.row, of) ?? 'all']
     if (change.kind === 'delete') {
-      if (covers(of.table.identity, of.target)) return [(change.old && placeOf(change.old, of, null)) ?? 'all']
+      if (covers(of.table.identity, of.target)) return [(change.old && oldPlaceOf(change.old, of)) ?? 'all']
       return [this.leave(change.old, of) ?? 'all']
     }
     const before = this.before(change, of)
@@ -83,7 +87,7 @@ export class Places {
   /** Where an updated row was; undefined if that is not told. */
   private before({ old, row }: Extract<RowChange, { kind: 'update' }>, of: Part): Place | undefined {
     if (!covers(of.table.identity, of.target)) return this.leave(old ?? row, of)
-    return old ? placeOf(old, of, null) : placeOf(row, of)
+    return old ? oldPlaceOf(old, of) : placeOf(row, of)
   }
 
   /** Remembers where the row is now. */
@@ -127,6 +131,10 @@ function placeOf(row: Tuple, { table, target }: Part, absent?: null): Place | un
     return typeof text === 'string' ? formed(text, table.forms.get(column)) : text
   })
   return texts.every((text) => text !== undefined) ? texts : undefined
+}
+
+function oldPlaceOf(old: Tuple, of: Part): Place | undefined {
+  return placeOf(old, of, of.table.isFull ? null : undefined)
 }
 
 /** Undefined if there is no identity, or it is not told whole. */

@@ -56,6 +56,11 @@ export function pinSession(processId: number, rowSecurity: RowSecurity): string 
   return `SELECT ${own} AS own, ${settings({ ...READING, ...PINNED }, rowSecurity, `NOT ${own}`)}`
 }
 
+/** SQL that pins the settings for a session that is ours alone. */
+export function pinOwn(): string {
+  return `SELECT ${settings({ ...READING, ...PINNED }, 'refuse', 'false')}`
+}
+
 /** SQL that begins a transaction that can only read, with the settings pinned for as long as it lasts. */
 export function beginPinned(rowSecurity: RowSecurity): string {
   return `BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY; SELECT ${settings(PINNED, rowSecurity, 'true')}`

@@ -5,7 +5,7 @@ import { columnsToRead, type Form, Places, type WalTable } from '../../src/decid
 const target = { dataset: 'indicators', columns: ['symbol', 'instance_id'] }
 
 function table(identity: string[], more: Partial<WalTable> = {}): WalTable {
-  return { targets: [target], identity: new Set(identity), forms: new Map(), ...more }
+  return { targets: [target], identity: new Set(identity), isFull: false, forms: new Map(), ...more }
 }
 
 const row = (columns: Record<string, string | null>) => new Map(Object.entries(columns))
@@ -57,8 +57,10 @@ describe('the place of a row', () => {
   })
 
   it('has NULL where the old row has nothing, as with REPLICA IDENTITY FULL', () => {
-    const of = table(['symbol', 'instance_id', 'id'])
+    const of = table(['symbol', 'instance_id', 'id'], { isFull: true })
     expect(places(of, [remove({ id: '1', instance_id: '7' })])).toEqual([[[null, '7']]])
+    // A key has no NULL: where it is not told, the identity has become another one.
+    expect(places({ ...of, isFull: false }, [remove({ id: '1', instance_id: '7' })])).toEqual([['all']])
   })
 
   it('is remembered where the identity does not tell it', () => {
