@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { redactUrl } from './config/redact.js'
 
 /** Shorter secrets are hidden only where they stand as one: `a` as a password must not turn every line into stars. */
@@ -11,29 +12,48 @@ type Write = NodeJS.WriteStream['write']
 /** The secrets of this process, longest first, each as the pattern that finds it. */
 let secrets: readonly { readonly text: string; readonly pattern: RegExp }[] = []
 
-/** From now on none of these texts reaches stdout or stderr, in whatever shape: as it is, in JSON, or escaped as in a URL. */
+/** From now on none of these texts reaches stdout or stderr, in whatever shape: as it is, in JSON, or escaped as in a URL, or both. */
 export function keepSecret(texts: Iterable<string>): void {
   const all = new Set(secrets.map(({ text }) => text))
   for (const text of texts) {
-    if (text === '' || WORDS.has(text)) continue
-    for (const shape of [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text), encodeURI(text)])
-      all.add(shape)
+    if (text !== '' && !WORDS.has(text)) all.add(text)
   }
   secrets = [...all].sort((a, b) => b.length - a.length).map((text) => ({ text, pattern: patternOf(text) }))
 }
 
 /** The text with no secret in it. */
 function masked(text: string): string {
-  return secrets.reduce(
-    (rest, { text: secret, pattern }) => (rest.includes(secret) ? rest.replace(pattern, '***') : rest),
-    text,
-  )
+  return secrets.reduce((rest, { pattern }) => rest.replace(pattern, '***'), text)
 }
 
 function patternOf(secret: string): RegExp {
-  const text = secret.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+  const text = [...secret].map(shapesOf).join('')
   const stands = secret.length < SHORTEST || /^\d+$/.test(secret)
   return new RegExp(stands ? `(?<=[:="'/])${text}(?=@)|(?<=[="'])${text}(?=["'&\\s]|$)` : text, 'g')
+}
+
+/** How one character may be written: as it is, in JSON once or more often, and in URLs, where each may be escaped, also twice. */
+function shapesOf(char: string): string {
+  const plain = char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+  const escaped = char === '\\' ? '\\\\+' : /["'/]/.test(char) ? `\\\\*${plain}` : plain
+  const bytes = [...Buffer.from(char)].map((byte) => `%(?:25)*${anyCase(byte.toString(16).padStart(2, '0'))}`)
+  const units = Array.from({ length: char.length }, (_, i) => char.charCodeAt(i).toString(16).padStart(4, '0'))
+  const shapes = [escaped, bytes.join(''), units.map((unit) => `\\\\+u${anyCase(unit)}`).join('')]
+  // Forms write a space in this way.
+  return `(?:${[...shapes, ...(char === ' ' ? ['\\+'] : [])].join('|')})`
+}
+
+function anyCase(hex: string): string {
+  return hex.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)
+}
+
+/** Bytes that are no text are searched for what is written in ASCII. */
+function hideInBytes(bytes: Uint8Array, hide: (text: string) => string): Uint8Array {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const encoding = isUtf8(buffer) ? 'utf8' : 'latin1'
+  const text = buffer.toString(encoding)
+  const hidden = hide(text)
+  return hidden === text ? bytes : Buffer.from(hidden, encoding)
 }
 
 /**
@@ -45,8 +65,8 @@ export function guardOutput(onCrash: (error: unknown) => number): void {
     const write = stream.write.bind(stream) as (...args: unknown[]) => boolean
     // Answers and log lines have been searched for passwords of URLs piece by piece, and may be JSON or SQL; libraries write to stderr.
     const hide = stream === process.stderr ? (text: string) => redactUrl(masked(text)) : masked
-    stream.write = ((chunk: unknown, ...rest: unknown[]) =>
-      write(typeof chunk === 'string' ? hide(chunk) : chunk, ...rest)) as Write
+    stream.write = ((chunk: string | Uint8Array, ...rest: unknown[]) =>
+      write(typeof chunk === 'string' ? hide(chunk) : hideInBytes(chunk, hide), ...rest)) as Write
   }
   // Node would print warnings, and the stack of what nobody caught, past the streams.
   process.removeAllListeners('warning')

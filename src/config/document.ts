@@ -22,18 +22,24 @@ export function parseConfig(source: string, text: string): ConfigDocument {
   const mistake = [...document.errors, ...document.warnings][0]
   if (mistake) {
     const line = `line ${lines.linePos(mistake.pos[0]).line}`
-    if (mistake.code !== 'DUPLICATE_KEY') throw configError(source, line, `${mistake.message}; it should be valid YAML`)
+    if (mistake.code !== 'DUPLICATE_KEY')
+      throw configError(source, line, `${sayMistake(mistake.message)}; it should be valid YAML`)
     const key = /^[^\s:]*/.exec(text.slice(mistake.pos[0]))?.[0] ?? ''
     throw configError(source, line, `${key} is written twice; it should be there once`)
   }
   return { raw: toData(source, document), positionOf: (path) => positionOf(document, path) }
 }
 
+/** Without what it quotes of the file, which may be a password, or half of one. */
+function sayMistake(message: string): string {
+  return message.replace(/:\s.*|\s*["'`%].*/s, '').replace(/\s*\([^)]*$/, '')
+}
+
 function toData(source: string, document: Document): unknown {
   try {
     return document.toJS() ?? undefined
   } catch (error) {
-    throw configError(source, `${(error as Error).message}; it should be valid YAML`)
+    throw configError(source, `${sayMistake((error as Error).message)}; it should be valid YAML`)
   }
 }
 

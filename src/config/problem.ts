@@ -12,8 +12,11 @@ export function wrongValue(source: string, path: readonly string[], value: unkno
   const [, advice] = value === undefined ? (/; (.*)$/s.exec(problem) ?? []) : []
   if (advice !== undefined) return configError(source, `${dotted(path)} is missing; ${advice}`)
   // The path of a webhook's URL is all that keeps others from posting there.
-  const isHidden = typeof value === 'string' && /^alerts\.webhook\.(url|secret)$/.test(path.join('.'))
-  const shown = isHidden ? '***' : showValue(value, path[0] === 'redis' || path[0] === 'postgres')
+  const isHidden = typeof value !== 'object' && /^alerts(\.webhook(\.(url|secret))?)?$/.test(path.join('.'))
+  const isAddress = /^(redis|postgres)(\.(listen_)?url)?$/.test(path.join('.'))
+  // A file that is one text may be a password that was meant for another.
+  const isAlone = path.length === 0 && typeof value !== 'object'
+  const shown = isAlone ? `a ${typeof value}` : isHidden ? '***' : showValue(value, isAddress)
   return configError(source, ...(path.length > 0 ? [dotted(path)] : []), `${shown} ${problem}`)
 }
 
@@ -35,6 +38,8 @@ export function dotted(path: readonly string[]): string {
 function showValue(value: unknown, secret: boolean): string {
   if (Array.isArray(value)) return value.length > 0 ? 'a list' : '[]'
   if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0 ? 'a mapping' : '{}'
+  // A password in place of an address may be all digits.
+  if (secret && typeof value === 'number') return 'a number'
   if (typeof value !== 'string') return String(value)
   return JSON.stringify(shorten(secret ? redactAddress(value) : redactUrl(value)))
 }

@@ -89,8 +89,13 @@ function folder(): string {
 
 /** Writes a configuration and gives its full name. JSON is YAML. */
 export function writeConfig(config: object, name = 'rekindle.yaml'): string {
+  return writeText(JSON.stringify(config), name)
+}
+
+/** Writes a file beside the configuration and gives its full name. */
+export function writeText(text: string, name: string): string {
   const path = join(folder(), name)
-  writeFileSync(path, JSON.stringify(config))
+  writeFileSync(path, text)
   return path
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { freePort } from '../../lab/port.js'
 import { describeOwnServers } from '../support/processes.js'
 import { useDatabase, useRedis } from '../support/servers.js'
-import { rekindle, startRekindle, writeConfig } from './rekindle.js'
+import { rekindle, startRekindle, writeConfig, writeText } from './rekindle.js'
 
 /** With signs that URLs, JSON and shells write in other ways. */
 const SECRET = 's3cr/et"wörd é'
@@ -96,6 +96,32 @@ describe('secrets in the configuration', () => {
       const ran = await rekindle([...command, '--config', file])
       expectNoSecret(ran.stdout + ran.stderr)
     }
+  })
+})
+
+describe('secrets in a file that is no configuration', () => {
+  it.each([
+    ['an alias', 'redis:\n  url: *s3cr3t9'],
+    ['a tag', 'redis:\n  url: !s3cr3t9 x'],
+    ['a quote that does not end', "redis:\n  url: 's3cr3t9"],
+    ['a mapping in a line', 'redis: url: s3cr3t9'],
+    ['an indentation by tabs', 'redis:\n\turl: s3cr3t9'],
+    ['a directive', '%s3cr3t9\n---\n'],
+    ['an escape', 'redis:\n  url: "s3cr3t9\\q"'],
+    ['an anchor twice', 'redis: &s3cr3t9 &s3cr3t9 x'],
+    ['a flow that does not end', 'redis: {url: s3cr3t9'],
+    ['text alone', 's3cr3t9'],
+    ['a list', '- s3cr3t9'],
+    ['a number as an address', 'redis:\n  url: 8735439'],
+    ['a number as a secret', 'alerts:\n  webhook:\n    url: http://a/\n    secret: 8735439'],
+    ['a number as a webhook', 'alerts:\n  webhook:\n    url: 8735439'],
+    ['a truth as a secret', 'alerts:\n  webhook:\n    url: http://a/8735439\n    secret: true'],
+    ['a merge', 'redis:\n  <<: *s3cr3t9'],
+  ])('%s', async (_, text) => {
+    const { status, stdout, stderr } = await rekindle(['verify', '--config', writeText(text, 'broken.yaml')])
+    expect(status).toBe(2)
+    expect(stdout + stderr).not.toMatch(/s3cr3t9|8735439/)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 })
 
