@@ -1,3 +1,4 @@
+import { type ChangeSource, saySource, saySources } from '../decide/change-sources.js'
 import { sayCount, saySize, saySpan } from '../decide/risks-words.js'
 import type { Diagnosis } from '../doctor/examine.js'
 import type { Fate } from '../doctor/recoverability.js'
@@ -10,6 +11,9 @@ export interface Screen {
   readonly paint: Paint
 }
 
+/** A diagnosis, and how changes in PostgreSQL are found; undefined where it could not be asked. */
+export type ToldDiagnosis = Diagnosis & { readonly changes: readonly ChangeSource[] | undefined }
+
 const INDENT = '  '
 const FROM: Record<Fate['from'], Cell> = {
   nothing: { text: 'NOTHING', style: 'red' },
@@ -19,12 +23,13 @@ const FROM: Record<Fate['from'], Cell> = {
 }
 
 /** What `rekindle doctor` shows a person: what would come back, what stands in the way, and what could not be checked. */
-export function showDiagnosis(diagnosis: Diagnosis, server: string, screen: Screen): string[] {
+export function showDiagnosis(diagnosis: ToldDiagnosis, server: string, screen: Screen): string[] {
   const sections = [
     headline(diagnosis, server, screen),
     map(diagnosis, screen),
     strangers(diagnosis, screen),
     findings(diagnosis, screen),
+    changeLines(diagnosis, screen),
     uncheckedLines(diagnosis, screen),
   ]
   return sections.filter((lines) => lines.length > 0).flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]))
@@ -129,6 +134,21 @@ function findings({ risks }: Diagnosis, { width, paint }: Screen): string[] {
 function marked(mark: string, style: Style, text: string, width: number, paint: Paint): string[] {
   const lines = paragraph(`${INDENT}${mark} `, text, width, (line) => line)
   return lines.map((line, i) => (i === 0 ? line.replace(mark, () => paint(mark, style)) : line))
+}
+
+/** Those that are heard in one line; of the others, each with the reason and what mends it. */
+function changeLines({ changes = [] }: ToldDiagnosis, { width, paint }: Screen): string[] {
+  if (changes.length === 0) return []
+  const heard = changes.filter(({ why }) => why === undefined)
+  const others = changes.filter(({ why }) => why !== undefined)
+  return [
+    paint('How changes in PostgreSQL are found', 'bold'),
+    ...(heard.length > 0 ? paragraph(INDENT, saySources(heard), width, String) : []),
+    ...others.flatMap(({ mend, ...source }) => [
+      ...marked('·', 'yellow', `${source.dataset}: ${saySource(source)}`, width, paint),
+      ...(mend === undefined ? [] : paragraph(`${INDENT}${INDENT}→ `, mend, width, (line) => paint(line, 'dim'))),
+    ]),
+  ]
 }
 
 function uncheckedLines({ unchecked, user }: Diagnosis, { width, paint }: Screen): string[] {

@@ -1,12 +1,13 @@
 import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
+import { readChanges } from '../doctor/changes.js'
 import { type Diagnosis, examine } from '../doctor/examine.js'
 import type { Fate } from '../doctor/recoverability.js'
 import { connectWire } from '../redis/connect.js'
 import type { Answer } from './answer.js'
 import { type Add, timeoutOption } from './command.js'
 import { colourfully, plainly, wantsColour } from './doctor-layout.js'
-import { showDiagnosis } from './doctor-screen.js'
+import { showDiagnosis, type ToldDiagnosis } from './doctor-screen.js'
 import { insistOnRedis } from './insist.js'
 import { count } from './progress.js'
 import { type Session, troubleOf, withSession } from './session.js'
@@ -19,11 +20,18 @@ export interface DoctorOptions {
 /** Columns of the screen: of a pipe, and the bounds for a terminal. */
 const WIDTH = { pipe: 80, least: 60, most: 100 }
 
-/** Says what of Redis would come back, and what stands in the way. Needs no PostgreSQL. Rejects with a Trouble. */
+/**
+ * Says what of Redis would come back, what stands in the way, and how changes in PostgreSQL are found. A PostgreSQL that is away is
+ * something that could not be checked. Rejects with a Trouble.
+ */
 export function doctor(config: Config, { timeout }: DoctorOptions): Promise<Answer> {
   return withSession(config, timeout, async (session) => {
     const startedAt = steadyTime()
-    const diagnosis = await insistOnRedis(session.patience, config.redis.url, () => look(session))
+    const [found, changes] = await Promise.all([
+      insistOnRedis(session.patience, config.redis.url, () => look(session)),
+      readChanges(config),
+    ])
+    const diagnosis = { ...found, changes: changes.sources, unchecked: [...found.unchecked, ...changes.unchecked] }
     const { stdout, env } = process
     const columns = stdout.isTTY ? stdout.columns || WIDTH.pipe : WIDTH.pipe
     const screen = {
@@ -45,7 +53,7 @@ export function addDoctor(add: Add): void {
     'doctor',
     'what would come back if Redis lost its data',
     'Says, class by class, what would bring the keys of this Redis back, and which of its settings stand in the way, ' +
-      'each with what mends it; then it exits with 1. Writes nothing, and asks Redis only.',
+      'each with what mends it; then it exits with 1. Says also how changes in PostgreSQL are found. Writes nothing.',
     (config, { timeout }) => doctor(config, { timeout }),
   ).addOption(timeoutOption('how long to wait while Redis is away'))
 }
@@ -72,8 +80,8 @@ async function look({ config, patience, progress, server }: Session): Promise<Di
 }
 
 /** The diagnosis for a machine: codes and names that stay. */
-function tellDiagnosis(diagnosis: Diagnosis, server: string): object {
-  const { at, version, census, fates, otherDatabases, risks, unchecked } = diagnosis
+function tellDiagnosis(diagnosis: ToldDiagnosis, server: string): object {
+  const { at, version, census, fates, otherDatabases, risks, changes, unchecked } = diagnosis
   const classes = fates.map((fate) => tellFate(fate))
   return {
     server,
@@ -86,6 +94,7 @@ function tellDiagnosis(diagnosis: Diagnosis, server: string): object {
     unclassified: census?.shapes ?? [],
     other_databases: otherDatabases,
     findings: risks,
+    change_sources: changes ?? null,
     unchecked,
   }
 }

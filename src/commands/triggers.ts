@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
-import { lacksTriggers, saySource } from '../decide/change-sources.js'
+import { saySource } from '../decide/change-sources.js'
 import { ConfigError } from '../errors.js'
 import { clientConfig } from '../postgres/database.js'
-import { expectedSources, type Query, readCatalog } from '../postgres/trigger-catalog.js'
+import { type Query, readExpectedSources } from '../postgres/trigger-catalog.js'
 import { dropTriggers, installTriggers } from '../postgres/trigger-changes.js'
 import { installSql } from '../postgres/triggers.js'
 import { postgresTrouble } from '../postgres/trouble.js'
@@ -81,14 +81,12 @@ async function remove(config: Config, report: Report): Promise<void> {
 }
 
 async function tell(config: Config, report: Report): Promise<number> {
-  const { sources } = await connected(config, (query) => readCatalog(config, query))
-  const expected = expectedSources(config, sources)
+  const { sources, lacksTriggers } = await connected(config, (query) => readExpectedSources(config, query))
   report(
-    { channel: config.sync.channel, sources: expected },
-    expected.map((source) => `${source.dataset}: ${saySource(source)}`),
+    { channel: config.sync.channel, sources },
+    sources.map((source) => `${source.dataset}: ${saySource(source)}`),
   )
-  // Who polls by choice lacks nothing.
-  return config.sync.source !== 'poll' && lacksTriggers(sources).length > 0 ? 1 : 0
+  return lacksTriggers ? 1 : 0
 }
 
 async function connected<Result>(

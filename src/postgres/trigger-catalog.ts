@@ -4,6 +4,7 @@ import {
   changeSources,
   heardDatasets,
   isMendable,
+  lacksTriggers,
   type Relation,
   type Source,
   SYMBOLS_POLL,
@@ -56,11 +57,27 @@ export async function installedTriggers(config: Config, query: Query): Promise<I
   return { announced: heardDatasets(found), missing: [...new Set(missing)] }
 }
 
+export interface ExpectedSources {
+  readonly sources: readonly ChangeSource[]
+  /** True if `rekindle triggers --apply` would have more announced, and nobody has left it out on purpose. */
+  readonly lacksTriggers: boolean
+}
+
+/** Reads how a daemon would find changes. Rejects as `query` does. */
+export async function readExpectedSources(config: Config, query: Query): Promise<ExpectedSources> {
+  const { sources } = await readCatalog(config, query)
+  const [{ standby = false } = {}] = await query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby', [])
+  const deaf = standby ? 'PostgreSQL is a standby, on which nobody can listen' : undefined
+  const expected = expectedSources(config, sources, deaf)
+  return { sources: expected, lacksTriggers: expected.some(isMendable) && lacksTriggers(sources).length > 0 }
+}
+
 /** How a daemon that listens to the triggers would find the changes of these, if PostgreSQL takes no time to be polled. */
-export function expectedSources({ sync, watch }: Config, sources: readonly Source[]): ChangeSource[] {
+export function expectedSources({ sync, watch }: Config, sources: readonly Source[], deaf?: string): ChangeSource[] {
+  const why = sync.source === 'poll' ? 'sync.source is poll' : deaf
   return changeSources(sources, {
-    heard: sync.source === 'poll' ? undefined : 'triggers',
-    deaf: { why: 'sync.source is poll' },
+    heard: why === undefined ? 'triggers' : undefined,
+    ...(why !== undefined && { deaf: { why } }),
     pollOf: (dataset) => (dataset === 'symbols' ? Math.max(watch.poll, SYMBOLS_POLL) : watch.poll),
     scrub: watch.scrub,
   })

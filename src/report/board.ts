@@ -1,5 +1,6 @@
 /** What Rekindle knows about itself at this moment: all that metrics, health and the status page show. */
 
+import type { ChangeSource } from '../decide/change-sources.js'
 import type { Risk } from '../model.js'
 import type { LogEvent } from './events.js'
 import type { Incident } from './incidents.js'
@@ -44,6 +45,8 @@ export interface Board {
   lastSyncAt: number | undefined
   syncs: number
   drift: { keys: number; last: { at: number; dataset: string; keys: number } | undefined }
+  /** How changes in PostgreSQL are found, table by table; undefined until that is known. */
+  sources: readonly ChangeSource[] | undefined
   gaps: { count: number; last: { at: number; reason: string; deafForMs: number } | undefined }
   readonly risks: Map<string, OpenRisk>
   backups: Backups
@@ -128,6 +131,7 @@ export function blankBoard(rekindle: string, at: number): Board {
     lastSyncAt: undefined,
     syncs: 0,
     drift: { keys: 0, last: undefined },
+    sources: undefined,
     gaps: { count: 0, last: undefined },
     risks: new Map(),
     backups: {

@@ -1,6 +1,7 @@
 /** How things stand: gauges that are read from the board when a scraper asks. What is not known has no sample. */
 
 import { Gauge, type Registry } from 'prom-client'
+import type { ChangeSource } from '../decide/change-sources.js'
 import type { Board } from './board.js'
 import { datasetKind, isName } from './metrics-labels.js'
 import { readinessOf } from './readiness.js'
@@ -21,6 +22,7 @@ export function addState(registry: Registry, board: Board): void {
       },
     })
   }
+  addSources(registry, board)
   new Gauge({
     name: 'rekindle_degraded',
     help: '1 for each part that works with less; candles, indicators and rows stand for all datasets of the kind.',
@@ -41,6 +43,25 @@ export function addState(registry: Registry, board: Board): void {
       for (const [code, { severity }] of [...board.risks].slice(0, FINDINGS)) {
         this.set({ code: isName(code) ? code : 'other', severity }, 1)
       }
+    },
+  })
+}
+
+/** By kind of dataset, the one whose changes may wait the longest. */
+function addSources(registry: Registry, board: Board): void {
+  new Gauge({
+    name: 'rekindle_changes_found_within_seconds',
+    help: 'Within what time changes in PostgreSQL are found, and by what; of all tables of a kind, the longest.',
+    labelNames: ['dataset', 'found_by'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      const longest = new Map<string, ChangeSource>()
+      for (const source of board.sources ?? []) {
+        const kind = source.dataset === 'symbols' ? 'symbols' : datasetKind(source.dataset)
+        if (source.within_ms > (longest.get(kind)?.within_ms ?? 0)) longest.set(kind, source)
+      }
+      for (const [dataset, { found_by, within_ms }] of longest) this.set({ dataset, found_by }, within_ms / 1_000)
     },
   })
 }

@@ -167,6 +167,9 @@ function noteChanges(board: Board, event: LogEvent, at: number): void {
         last: { at, dataset: cut(event.dataset, 100), keys: event.keys_drifted },
       }
       return
+    case 'change_sources':
+      board.sources = event.tables.slice(0, CONDITIONS)
+      return
     case 'gap':
       board.gaps = {
         count: board.gaps.count + 1,

@@ -2,6 +2,7 @@
 
 import type { Board } from '../report/board.js'
 import { quantile, type Span } from '../report/latencies.js'
+import { sentence } from '../report/sentences.js'
 import { type Html, html } from './html.js'
 import { counted, moment, span } from './words.js'
 
@@ -10,12 +11,13 @@ const MINUTES = 60
 /** The picture, in its own units: the plot with room for words at its left and beneath it. */
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [440, 170, 44, 18, 8]
 
-export function syncPart({ latencies, incidents, lastSyncAt, syncs, drift, gaps }: Board, now: number): Html {
+export function syncPart({ latencies, incidents, lastSyncAt, syncs, sources, drift, gaps }: Board, now: number): Html {
   const losses = incidents.map(({ at }) => at).filter((at) => now - at < MINUTES * MINUTE)
   return html`<h2>Sync latency <small>median to 99 of 100, by the minute</small></h2>
 ${latencies.length > 0 ? chart(latencies, losses, now) : html`<p class="nothing">No change in PostgreSQL in the last hour.</p>`}
 <dl class="facts">
 <dt>Changes</dt><dd>${counted(syncs, 'change')}${lastSyncAt !== undefined && html`, the last ${moment(lastSyncAt, now)}`}</dd>
+<dt>Found</dt><dd>${sources === undefined ? 'not known yet' : sentence({ event: 'change_sources', tables: [...sources] })}</dd>
 <dt>Drift</dt><dd>${drift.last ? html`${counted(drift.keys, 'key')} mended, the last ${moment(drift.last.at, now)} in ${drift.last.dataset}` : 'none found'}</dd>
 <dt>Gaps</dt><dd>${gaps.last ? html`${counted(gaps.count, 'time')} deaf, the last ${moment(gaps.last.at, now)} for ${span(gaps.last.deafForMs)}` : 'none'}</dd>
 </dl>`

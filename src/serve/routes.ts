@@ -6,7 +6,7 @@ import { type Answer, answer, atMostEvery, jsonAnswer, refusal, send } from './a
 import type { Pulse } from './health.js'
 import { hostCheck } from './hosts.js'
 import { pageOf } from './page.js'
-import { statusOf } from './status.js'
+import { degradedParts, statusOf } from './status.js'
 import type { Stream } from './stream.js'
 
 /** How long what is dear to make may be shown again, in ms. */
@@ -28,7 +28,7 @@ const WRONG_HOST = refusal(
 )
 const NO_SUCH_PAGE = refusal(
   404,
-  'there is /, /healthz, /readyz, /readyz?symbol=NAME, /metrics, /status.json and /events',
+  'there is /, /healthz, /readyz, /readyz?symbol=NAME, /readyz?verbose, /metrics, /status.json and /events',
 )
 const EVENTS = answer(200, 'text/event-stream', '')
 const BROKEN = refusal(500, 'this cannot be told; please report it')
@@ -49,11 +49,12 @@ export function routes(address: Address, { board, pulse, stream, metrics }: Sour
       () => refusal(500, 'the metrics could not be gathered'),
     ),
   )
-  const readyz = ofEachVersion(board)
+  const readyz = ofEachVersion(board, () => ({}))
+  const verbose = ofEachVersion(board, () => ({ change_sources: board.sources, degraded: degradedParts(board) }))
   const made = (path: string, query: string): Answer | Promise<Answer> => {
     switch (path) {
       case '/readyz':
-        return query === '' ? readyz() : ofSymbols(board, query)
+        return query === '' ? readyz() : query === 'verbose' ? verbose() : ofSymbols(board, query)
       case '/healthz':
         return healthz()
       case '/metrics':
@@ -98,7 +99,7 @@ function splitOnce(text: string, mark: string): [before: string, after: string] 
 }
 
 /** The readiness of everything, made once for each change of the board: it is asked for the most. */
-function ofEachVersion(board: Board): () => Answer {
+function ofEachVersion(board: Board, more: () => object): () => Answer {
   let made: { version: number; answer: Answer } | undefined
   return () => {
     if (made?.version !== board.version) {
@@ -106,7 +107,12 @@ function ofEachVersion(board: Board): () => Answer {
       const lost = [...take(board.lost, NAMES)]
       made = {
         version: board.version,
-        answer: readyAnswer(readiness, { symbols: board.total, not_ready: board.lost.size, first_not_ready: lost }),
+        answer: readyAnswer(readiness, {
+          symbols: board.total,
+          not_ready: board.lost.size,
+          first_not_ready: lost,
+          ...more(),
+        }),
       }
     }
     return made.answer

@@ -25,7 +25,7 @@ export function statusOf(board: Board): object {
     keys: board.keys,
     losses: board.losses,
     incidents: board.incidents.map(incident),
-    degraded: [...board.degraded].map(([what, { since, ...words }]) => ({ what, since: iso(since), ...words })),
+    degraded: degradedParts(board),
     persistence: [...board.risks].map(([finding, { since, ...words }]) => ({ finding, since: iso(since), ...words })),
     backups: {
       count: backups.count,
@@ -44,6 +44,7 @@ export function statusOf(board: Board): object {
       latency_ms_p99: quantile(board.latencies, 0.99),
     },
     drift: { keys: board.drift.keys, last: dated(board.drift.last) },
+    change_sources: board.sources,
     gaps: { count: board.gaps.count, last: dated(board.gaps.last) },
     reload_failed: dated(board.reloadFailed),
     symbols: [...board.symbols].map(([symbol, { ready, since, syncedAt }]) => ({
@@ -53,6 +54,11 @@ export function statusOf(board: Board): object {
       synced_at: iso(syncedAt),
     })),
   }
+}
+
+/** What works with less. */
+export function degradedParts({ degraded }: Board): object[] {
+  return [...degraded].map(([what, { since, ...words }]) => ({ what, since: iso(since), ...words }))
 }
 
 function server({ state, at, trouble }: ServerState): object {

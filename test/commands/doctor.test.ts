@@ -3,9 +3,14 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { runSql } from '../../lab/databases.js'
+import { createMarket } from '../../lab/market.js'
 import { freePort } from '../../lab/port.js'
+import { configSchema } from '../../src/config/schema.js'
+import { installSql } from '../../src/postgres/triggers.js'
+import { SMALL } from '../support/daemon.js'
 import { describeOwnServers } from '../support/processes.js'
-import { useRedis } from '../support/servers.js'
+import { useDatabase, useRedis } from '../support/servers.js'
 import { rekindle, rekindleJson, writeConfig } from './rekindle.js'
 
 const KEYS = [
@@ -40,6 +45,11 @@ const hasScript = ['/usr/bin/script', '/bin/script'].some(existsSync)
 
 describeOwnServers('rekindle doctor', () => {
   const redis = useRedis({ modules: false })
+  const database = useDatabase(async (url) => {
+    await createMarket(url, SMALL)
+    await runSql(url, installSql(configSchema.parse({})))
+    await runSql(url, 'ALTER TABLE ohlcv4_m15 DISABLE TRIGGER USER')
+  })
   const env = () => environment(redis.url)
   const cache = () => environment(redis.url, { keys: KEYS.filter(({ recovery }) => recovery === 'itself') })
   const fill = (script: string) => redis.cli('EVAL', script, 0)
@@ -73,6 +83,25 @@ describeOwnServers('rekindle doctor', () => {
     expect(status).toBe(1)
     expect(stdout.replace(/\s+/g, ' ')).toContain(
       'a crash loses the keys of class backup to come (sub:user:*; none known now). [aof_off]',
+    )
+  })
+
+  it('says how changes in PostgreSQL are found, and that it could not ask', async () => {
+    const { answer, status } = await rekindleJson(['doctor'], cache())
+    expect(status).toBe(0)
+    expect(answer['change_sources']).toBeNull()
+    expect(answer['unchecked']).toContainEqual({
+      what: 'how changes in PostgreSQL are found',
+      why: expect.stringMatching(/^PostgreSQL 127.0.0.1:1\/none: /),
+      grant: '',
+    })
+    const { stdout } = await rekindle(['doctor'], { ...cache(), DATABASE_URL: database.url })
+    const text = stdout.replace(/\s+/g, ' ')
+    expect(text).toContain(
+      'How changes in PostgreSQL are found by triggers within 10 ms (indicators, symbols, candles.m1, candles.m5)',
+    )
+    expect(text).toContain(
+      'candles.m15: changes of ohlcv4_m15 are found by polling within 1 s: it has triggers that are disabled → run: rekindle triggers --apply',
     )
   })
 
@@ -171,7 +200,9 @@ describeOwnServers('rekindle doctor with few rights', () => {
     await redis.cli('ACL', 'SETUSER', 'app', ...grants.trim().split(/\s+/))
     const { answer } = await rekindleJson(['doctor'], environment(url()))
     const unchecked = answer['unchecked'] as { what: string; grant: string }[]
-    expect(unchecked.filter(({ what }) => !what.startsWith('the machine'))).toEqual([])
+    // There is no PostgreSQL to ask.
+    const others = /^(the machine|how changes in PostgreSQL are found)/
+    expect(unchecked.filter(({ what }) => !others.test(what))).toEqual([])
     expect((answer['findings'] as { code: string }[]).map(({ code }) => code)).toContain('flush_open')
   })
 

@@ -47,6 +47,20 @@ describe('metrics', () => {
     expect(value('last_sync_timestamp_seconds')).toBe(50)
   })
 
+  it('tell within what time changes are found, of each kind the longest', async () => {
+    const table = (dataset: string, found_by: 'triggers' | 'poll', within_ms: number) =>
+      ({ dataset, key: 'k', table: 't', found_by, within_ms }) as const
+    const tables = [
+      table('candles.m1', 'triggers', 10),
+      table('candles.m5', 'poll', 3_000),
+      table('symbols', 'poll', 1_000),
+    ]
+    const { value, text } = await counted([...WHOLE, { event: 'change_sources', tables }])
+    expect(value('changes_found_within_seconds{dataset="candles",found_by="poll"}')).toBe(3)
+    expect(value('changes_found_within_seconds{dataset="symbols",found_by="poll"}')).toBe(1)
+    expect(text.match(/^rekindle_changes_found_within_seconds/gm)).toHaveLength(2)
+  })
+
   it('tell how things stand, and nothing of what is not known', async () => {
     const blank = await counted([])
     for (const name of [

@@ -46,6 +46,24 @@ describe('/readyz', () => {
     expect(await ask()).toMatchObject({ status: 503, code: 'redis_down', reason: 'gone' })
   })
 
+  it('tells by what changes are found, and what works with less, if it is asked to', async () => {
+    const { listen, emit } = await open()
+    const source = { dataset: 'candles.m1', key: 'candles.timeframes.m1', table: 'ohlcv4_m1' }
+    const polled = { ...source, found_by: 'poll', within_ms: 1_000, why: 'it is a view' } as const
+    emit(...WHOLE, { event: 'change_sources', tables: [polled] })
+    const { status, json } = await get(listen, '/readyz?verbose')
+    expect({ status, ...json() }).toMatchObject({ status: 200, ready: true, change_sources: [polled], degraded: [] })
+    emit({ event: 'change_sources', tables: [{ ...source, found_by: 'triggers', within_ms: 10 }] })
+    emit({ event: 'degraded', what: 'triggers', code: 'postgres_schema', reason: 'r', hint: 'h', since_ms: 0 })
+    expect((await get(listen, '/readyz?verbose')).json()).toMatchObject({
+      ready: true,
+      change_sources: [{ found_by: 'triggers' }],
+      degraded: [{ what: 'triggers', reason: 'r', hint: 'h' }],
+    })
+    expect((await get(listen, '/readyz')).json()).not.toHaveProperty('degraded')
+    expect((await get(listen, '/')).body).toContain('Changes are found by triggers within 10 ms (candles.m1)')
+  })
+
   it('tells it of one symbol, or of several', async () => {
     const { listen, emit } = await open()
     emit(...WHOLE, { event: 'symbols', total: 4, added: ['A&B =/ü'], removed: [] })
