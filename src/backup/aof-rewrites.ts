@@ -5,7 +5,7 @@ import { parseInfo } from '../decide/info.js'
 import { Trouble } from '../errors.js'
 import { ask, type Wire } from '../redis/wire.js'
 import { persistence, refused, setting } from './aof-place.js'
-import { writeWhole } from './files.js'
+import { ifThere, writeWhole } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 import { unlessRefused, withServer } from './server-story.js'
 import { sourceName } from './shelf.js'
@@ -103,7 +103,7 @@ async function alone<T>(url: string, work: (wire: Wire) => Promise<T>): Promise<
       throw new Trouble('redis_busy', 'another copy of the append-only file is under way', 'it passes by itself', true)
     const result = await work(wire)
     // The server may notice later than our next connection that this one is closed.
-    await ask(wire, 'CLIENT', 'SETNAME', 'rekindle-backup').catch(() => undefined)
+    await ask(wire, 'CLIENT', 'SETNAME', 'rekindle-backup').catch(unlessRefused)
     return result
   })
 }
@@ -123,7 +123,9 @@ async function settleMarkers(
   const mine = runId === '' ? ofServer : names.filter((name) => name.endsWith(`@${runId}`))
   let value: string | undefined
   for (const name of mine) {
-    const kept = await readFile(join(dir, name), 'utf8').catch(() => '')
+    const path = join(dir, name)
+    const kept =
+      (await ifThere(readFile(path, 'utf8')).catch((error) => Promise.reject(markerTrouble(error, path)))) ?? ''
     if (!/^\d+$/.test(kept) || (await percentageOf(wire)) !== '0') continue
     await putBack(wire, url, kept)
     value = kept
@@ -143,6 +145,17 @@ async function percentageOf(wire: Wire): Promise<string> {
   throw refused(`CONFIG GET ${PERCENTAGE} is refused`, 'grant +config|get and +config|set to the user of redis.url')
 }
 
+function markerTrouble(error: unknown, path: string): Trouble {
+  const { code = error } = error as NodeJS.ErrnoException
+  const what = `${path} cannot be read (${code}): what ${PERCENTAGE} of Redis was before a copy is not known`
+  return new Trouble(
+    'bad_folder',
+    what,
+    `if it is 0, set it (100 by default): CONFIG SET ${PERCENTAGE} 100; then remove the file`,
+    false,
+  )
+}
+
 /** Empty where the server does not tell. */
 async function runIdOf(wire: Wire): Promise<string> {
   const server = await ask(wire, 'INFO', 'server').catch(unlessRefused)
@@ -160,6 +173,7 @@ async function markersIn(dir: string): Promise<string[]> {
 async function putBack(wire: Wire, url: string, value: string): Promise<void> {
   const set = (connection: Wire): Promise<unknown> => ask(connection, 'CONFIG', 'SET', PERCENTAGE, value)
   try {
+    // That it fails on a connection which is broken says nothing; on a new one it does.
     await set(wire).catch(() => withServer(url, set))
   } catch (error) {
     const hint = `until you do, the append-only file grows without end: CONFIG SET ${PERCENTAGE} ${value}`

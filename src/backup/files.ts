@@ -1,7 +1,7 @@
 /** Files that are there whole or not at all: written under another name, synced, and renamed. */
 
 import { randomBytes } from 'node:crypto'
-import { lchown, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { lchown, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** Files that were never finished begin so; nothing takes them for anything else. */
@@ -10,6 +10,21 @@ const UNFINISHED = '.unfinished-'
 /** A name in the same folder for a file that is still being written. */
 export function unfinishedName(path: string): string {
   return join(dirname(path), `${UNFINISHED}${randomBytes(6).toString('hex')}-${basename(path)}`)
+}
+
+/** What is asked of a file or folder; undefined where there is none of that name. Rejects where that cannot be told. */
+export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (/^(ENOENT|ENOTDIR)$/.test((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+/** True if anything has that name, also a link that leads nowhere. Rejects where that cannot be told. */
+export async function isThere(path: string): Promise<boolean> {
+  return (await ifThere(lstat(path))) !== undefined
 }
 
 /** Gives a finished, synced file its name, for good: the folder is synced, too. */
@@ -23,7 +38,7 @@ export async function giveToOwner(path: string, dir: string): Promise<void> {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = await stat(dir)
   if (uid === 0) return
-  for (const name of await readdir(path, { recursive: true }).catch(() => [])) await lchown(join(path, name), uid, gid)
+  for (const name of (await ifThere(readdir(path, { recursive: true }))) ?? []) await lchown(join(path, name), uid, gid)
   await lchown(path, uid, gid)
 }
 

@@ -1,6 +1,6 @@
-import { chmod, link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { chmod, link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { giveToOwner, syncFolder, unfinishedName } from './files.js'
+import { giveToOwner, isThere, syncFolder, unfinishedName } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 import type { Manifest } from './manifest.js'
 import { type Backup, manifestPath } from './shelf.js'
@@ -30,7 +30,7 @@ export async function place(unfinished: string, manifest: Manifest): Promise<Bac
 
 /** The manifest lies ready, whole and synced, before the first renaming, so that a crash between the two can be completed. */
 async function placeAt(path: string, unfinished: string, manifest: Manifest): Promise<boolean> {
-  if (await lstat(manifestPath(path)).catch(() => undefined)) return false
+  if (await isThere(manifestPath(path))) return false
   const ready = unfinishedName(manifestPath(path))
   try {
     const file = await open(ready, 'wx', 0o600)
@@ -62,7 +62,7 @@ async function claim(path: string, unfinished: string, kind: Manifest['kind']): 
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return false
     // Not every file system knows links: then that nobody has the name now must do.
-    if (kind === 'aof' || (await lstat(path).catch(() => undefined))) throw error
+    if (kind === 'aof' || (await isThere(path))) throw error
   }
   // Also where it is linked already, which leaves two names for it; an empty folder is replaced.
   await rename(unfinished, path)

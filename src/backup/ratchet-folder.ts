@@ -4,6 +4,7 @@ import { parseInfo } from '../decide/info.js'
 import { Trouble } from '../errors.js'
 import { type AofPlace, isOfSize, readAofFiles } from '../recover/aof-files.js'
 import type { Reply } from '../redis/wire.js'
+import { ifThere } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 
 /** Sends one command to the Redis that is guarded; rejects with its error. */
@@ -51,6 +52,7 @@ export async function findDataFolder(ask: Ask): Promise<DataFolder> {
 
 /** Whether Redis writes an append-only file now, and how many bytes it has yet to write to it; undefined where it does not tell. */
 export async function readAppending(ask: Ask): Promise<{ isOn: boolean; buffered: number } | undefined> {
+  // Asked at a flush, when the connection may break, and others tell of that; then it is what it was at the last look.
   const fields = parseInfo(String(await ask('INFO', 'persistence').catch(() => '')))
   const enabled = fields.get('aof_enabled')
   return enabled === undefined
@@ -113,7 +115,7 @@ async function findDoubt(
   const saves = before.get('rdb_saves')
   // Before the first save, its time is when the server was started; Redis 6 does not count them.
   if (saves === undefined ? savedAt <= startedAt + SECONDS_APART : Number(saves) === 0) return undefined
-  const saved = await stat(join(dir, dump)).catch(() => undefined)
+  const saved = await ifThere(stat(join(dir, dump)))
   if (!saved) return `there is no ${dump} in it`
   return Math.abs(saved.mtimeMs / 1000 - savedAt) > SECONDS_APART ? `its ${dump} is of another time` : undefined
 }

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { AofPlace } from '../recover/aof-files.js'
+import { ifThere } from './files.js'
 
 /** The folder inside the data directory of Redis, thus on its file system, into which files are linked. */
 export const KEPT = 'rekindle-kept'
@@ -89,10 +90,7 @@ export function frozenPlace({ path, note: { folder, name } }: Freeze): AofPlace 
 /** Everything that is kept in a data directory, newest first; nothing if there is no such folder. */
 export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freezes: Freeze[] }> {
   const home = join(dir, KEPT)
-  const names = await readdir(home).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
-    throw error
-  })
+  const names = (await ifThere(readdir(home))) ?? []
   const dumps = names.filter((name) => /^dump-.*\.rdb$/.test(name)).map((name) => readDump(join(home, name)))
   const freezes = names.filter((name) => name.startsWith('flush-')).map((name) => readFreeze(join(home, name)))
   const newestFirst = <T extends { at: number }>(found: (T | undefined)[]): T[] =>
@@ -102,7 +100,7 @@ export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freeze
 
 async function readDump(path: string): Promise<KeptDump | undefined> {
   // Somebody may remove it meanwhile.
-  const found = await stat(path).catch(() => undefined)
+  const found = await ifThere(stat(path))
   return found && { path, at: found.mtimeMs, inode: found.ino, bytes: found.size }
 }
 

@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ifThere } from './files.js'
 import type { Ask } from './ratchet-folder.js'
 import { KEPT } from './ratchet-kept.js'
 import { rewritesAreOff } from './ratchet-trouble.js'
@@ -27,22 +28,25 @@ export async function withoutRewrites<T>(ask: Ask, dir: string, act: () => Promi
 /** Sets back what could not be set back before, by us or by an earlier process. */
 export async function endForgottenPause(ask: Ask, dir: string): Promise<void> {
   const marker = join(dir, KEPT, MARKER)
-  const before = await readFile(marker, 'utf8').catch(() => undefined)
+  const before = await ifThere(readFile(marker, 'utf8'))
   if (before === undefined) return
   if (/^\d+$/.test(before) && (await read(ask)) === '0') await turnOn(ask, marker, before)
   else await rm(marker, { force: true })
 }
 
-/** The value before, if it had to be changed and could be. */
+/** The value before, if it had to be changed and could be: what a rewrite takes away otherwise is linked anew. */
 async function turnOff(ask: Ask, marker: string): Promise<string | undefined> {
+  // Where it may not be asked, it may not be set either.
+  const before = await read(ask).catch(() => undefined)
+  if (before === undefined || before === '0') return undefined
   try {
-    const before = await read(ask)
-    if (before === undefined || before === '0') return undefined
     await writeFile(marker, before, { mode: 0o600 })
     await ask('CONFIG', 'SET', SETTING, 0)
     return before
-  } catch {
-    await rm(marker, { force: true }).catch(() => undefined)
+  } catch (error) {
+    // Without an answer it may be off nevertheless: then the marker stays, and it is set back later.
+    const { name, path } = error as NodeJS.ErrnoException
+    if (name === 'ReplyError' || path !== undefined) await rm(marker, { force: true })
     return undefined
   }
 }

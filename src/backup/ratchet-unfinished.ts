@@ -17,6 +17,7 @@ export async function unfinishedName(prefix = UNFINISHED): Promise<string> {
 export function keepTouching(path: string): () => void {
   const touch = (): void => {
     const now = new Date()
+    // It may be finished and gone.
     utimes(path, now, now).catch(() => undefined)
   }
   const timer = setInterval(touch, TOUCHED)
@@ -26,6 +27,7 @@ export function keepTouching(path: string): () => void {
 
 /** Removes what was never finished, but for what is still being made. Where we may not, it stays. */
 export async function sweepUnfinished(home: string, prefix = UNFINISHED): Promise<void> {
+  // A folder that cannot be read is told of by whoever works in it; to sweep it is a courtesy.
   const names = (await readdir(home).catch(() => [])).filter((name) => name.startsWith(prefix))
   const here = await world()
   await Promise.all(
@@ -33,12 +35,14 @@ export async function sweepUnfinished(home: string, prefix = UNFINISHED): Promis
       const path = join(home, name)
       const [, where, pid] = /^([0-9a-f]+)-(\d+)-/.exec(name.slice(prefix.length)) ?? []
       const isOver = (where === here && !isAlive(Number(pid))) || (await isOld(path))
+      // Another's, or taken away by another meanwhile.
       if (isOver) await rm(path, { recursive: true, force: true }).catch(() => undefined)
     }),
   )
 }
 
 async function isOld(path: string): Promise<boolean> {
+  // Gone meanwhile.
   const { ctimeMs } = await stat(path).catch(() => ({ ctimeMs: Date.now() }))
   return ctimeMs < Date.now() - LONGEST
 }
@@ -47,6 +51,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
+    // It is there, but another user's, unless there is none.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }
@@ -58,6 +63,7 @@ async function world(): Promise<string> {
     const text = (await Promise.all(parts)).join()
     return createHash('sha256').update(text).digest('hex').slice(0, 12)
   } catch {
+    // Then only its age tells whether something is still being made.
     return ''.padEnd(12, '0')
   }
 }

@@ -3,6 +3,7 @@ import { chmod, link, lstat, mkdir, rename, rm, stat, statfs } from 'node:fs/pro
 import { join } from 'node:path'
 import { Trouble } from '../errors.js'
 import { EPOCH } from '../redis/marks.js'
+import { ifThere } from './files.js'
 import { type Ask, type DataFolder, findDataFolder, readAppending } from './ratchet-folder.js'
 import { addTold, type Frozen, freezeAof, freezeDump, type Moment, pruneFreezes } from './ratchet-freeze.js'
 import { dumpName, KEPT, type KeptDump, readKept } from './ratchet-kept.js'
@@ -167,7 +168,7 @@ class OpenRatchet implements Ratchet {
   /** Links the dump.rdb aside if it is a new one that holds keys. */
   private async keepDump(folder: DataFolder): Promise<void> {
     const path = join(folder.dir, folder.dump)
-    const found = await lstat(path).catch(() => undefined)
+    const found = await ifThere(lstat(path))
     const identity = found && `${found.ino}:${found.mtimeMs}:${found.size}`
     if (!found || identity === this.seen) return
     if (found.isSymbolicLink()) throw isSymbolicLink(path)

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Trouble } from '../errors.js'
-import { syncFolder, unfinishedFiles, unfinishedName } from './files.js'
+import { ifThere, syncFolder, unfinishedFiles, unfinishedName } from './files.js'
 import { folderTrouble } from './folder-trouble.js'
 import { type Backup, manifestPath } from './shelf.js'
 
@@ -33,7 +33,8 @@ export async function prepareFolder(dir: string, now: number): Promise<void> {
 async function tidy(dir: string, now: number): Promise<void> {
   const names = new Set(await readdir(dir))
   for (const path of await unfinishedFiles(dir)) {
-    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }))
+    // What is gone meanwhile has been cleared up by another.
+    const { mtimeMs } = (await ifThere(stat(path))) ?? { mtimeMs: now }
     const name = UNFINISHED.exec(basename(path))?.[1] ?? ''
     const lacksIt = name.endsWith('.json') && names.has(name.slice(0, -'.json'.length)) && !names.has(name)
     if (lacksIt && now - mtimeMs > LEFT) await rename(path, join(dir, name)).catch(ignoreGone)

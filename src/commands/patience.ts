@@ -53,6 +53,7 @@ export class Patience {
 
   /** Rests for some ms; rejects with the signal's reason as soon as that aborts. */
   async rest(ms: number, signal = this.signal): Promise<void> {
+    // Nothing but the signal cuts a delay short.
     await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
 

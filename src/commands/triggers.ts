@@ -105,6 +105,7 @@ async function connected<Result>(
   } catch (error) {
     throw postgresTrouble(error, server)
   } finally {
+    // All is done by then, or has failed in a way that is told.
     await client.end().catch(() => undefined)
   }
 }

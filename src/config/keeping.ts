@@ -43,6 +43,7 @@ const schedule = text('a schedule', 'such as "0 2 * * *"').superRefine((value, c
     if (!/^\S+(\s+\S+){4}$/.test(value.trim())) throw new TypeError('it has another number of fields')
     if (new Cron(value, { paused: true }).nextRun() === null) throw new TypeError('it never comes')
   } catch {
+    // The library's own words are for whoever calls it.
     context.addIssue({ code: 'custom', input: value, message: `is no schedule; ${CRON}` })
   }
 })

@@ -58,6 +58,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
+    // Then it is a secret as it stands.
     return text
   }
 }

@@ -57,6 +57,7 @@ function decodes(text: string): boolean {
     decodeURIComponent(text)
     return true
   } catch {
+    // That is the answer.
     return false
   }
 }

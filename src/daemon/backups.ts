@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Cron } from 'croner'
 import { concatMap, defer, EMPTY, ignoreElements, map, merge, Observable, repeat, timer } from 'rxjs'
 import { backUp } from '../backup/round.js'
@@ -10,6 +9,7 @@ import type { BackupFacts } from '../decide/risks-facts.js'
 import { readBackups } from '../doctor/backups.js'
 import { Trouble } from '../errors.js'
 import { abortable } from '../flow/abortable.js'
+import { pause } from '../pause.js'
 import { drill } from '../recover/drill.js'
 import type { Truth } from '../recover/postgres-share.js'
 import type { Emit, LogEvent } from '../report/events.js'
@@ -100,7 +100,7 @@ export class Backups {
     for (let attempt = 0; ; attempt++) {
       const trouble = await this.attempt('take', signal, () => this.takeOne(signal))
       if (!trouble?.passing || attempt === RETRIES) break
-      await delay(RETRY_FIRST * 2 ** attempt, undefined, { signal }).catch(() => undefined)
+      await pause(RETRY_FIRST * 2 ** attempt, signal)
       if (signal.aborted) return
     }
     await this.look()

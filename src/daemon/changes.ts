@@ -91,6 +91,7 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
       filter(() => coverage.isListening || config.sync.source === 'poll'),
       exhaustMap(async () => {
         const changes = await coverage.recheck()
+        // What cannot be chosen now is asked again; until then all stays as it is.
         const next = await choice.choose(coverage.catalog).catch(() => undefined)
         if (next && coverage.isListening && next.kind !== coverage.by) reopen.next()
         return changes

@@ -150,6 +150,7 @@ export function guardRedis(
       finalize(() => {
         conditions.stop()
         guard.losses.stop()
+        // Ending a connection that is broken may fail; it is gone either way.
         pool.close().catch(() => undefined)
       }),
     )

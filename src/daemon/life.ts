@@ -203,6 +203,7 @@ function takenIn(life: Life, { guard, server, conditions }: LifeContext): Operat
       // A life that is over is left to its end.
       if (endsLife(trouble)) throw trouble
       conditions.failed('healing', trouble)
+      // If that fails, too, the marks are in the way of the next attempt as well, and are told of then.
       if (isWrongType(error)) await guard.takeDown(life).catch(() => undefined)
       guard.doubtAll()
       const now = steadyTime()

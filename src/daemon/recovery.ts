@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { concatMap, EMPTY, filter, finalize, ignoreElements, map, type Observable, tap } from 'rxjs'
 import { ofServer, readShelf, worthTrying } from '../backup/shelf.js'
 import { steadyTime } from '../clock.js'
@@ -9,6 +8,7 @@ import { classifier } from '../decide/classes.js'
 import { Trouble } from '../errors.js'
 import { abortable } from '../flow/abortable.js'
 import type { Cause } from '../model.js'
+import { pause } from '../pause.js'
 import { chooseBackup } from '../recover/choose-backup.js'
 import { chooseKeys } from '../recover/choose-keys.js'
 import { recoverKeys } from '../recover/recover.js'
@@ -114,7 +114,7 @@ async function recoverLoss(
       const losses = countLosses()
       const { file, takenAt, copied, kept } = await bringBack(loss, config, signal)
       if (losses !== countLosses()) {
-        await delay(OUTRUN, undefined, { signal })
+        await pause(OUTRUN, signal)
         continue
       }
       const taken_at = new Date(takenAt).toISOString()
@@ -128,7 +128,7 @@ async function recoverLoss(
       said = reason
       if (!trouble.passing) return
       const wait = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** attempt++)
-      await delay(wait, undefined, { signal }).catch(() => undefined)
+      await pause(wait, signal)
     }
   }
   // Nothing takes it up again: the next daemon has not seen the loss.

@@ -193,6 +193,7 @@ function readCandle(member: string): Record<string, unknown> | undefined {
     const value: unknown = JSON.parse(member)
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
   } catch {
+    // A member that is no candle: the caller finds that it differs.
     return undefined
   }
 }

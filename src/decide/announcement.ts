@@ -43,6 +43,7 @@ function parseObject(text: string): Message | undefined {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Message) : undefined
   } catch {
+    // Somebody else's: the caller says so.
     return undefined
   }
 }

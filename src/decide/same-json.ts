@@ -6,6 +6,7 @@ export function sameJson(a: string, b: string): boolean {
   try {
     return isSame(parse(a), parse(b))
   } catch {
+    // What is no JSON is the same as nothing.
     return false
   }
 }

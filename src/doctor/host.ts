@@ -1,6 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostFacts } from '../decide/risks-facts.js'
+import { seen } from '../seen.js'
 import { mountOf } from './mounts.js'
 
 /** Ticks a second in /proc/<pid>/stat: USER_HZ, 100 on every Linux that runs Node. */
@@ -49,10 +50,8 @@ async function findProcess(info: ReadonlyMap<string, string>): Promise<number | 
   const boot = Number(/^btime (\d+)/m.exec(await read('/proc/stat'))?.[1])
   const began = Date.now() / 1_000 - Number(info.get('uptime_in_seconds'))
   const port = info.get('tcp_port')
-  const pids = await readdir('/proc').then(
-    (names) => names.filter((name) => /^\d+$/.test(name)).map(Number),
-    () => [],
-  )
+  const names = await seen(readdir('/proc'), [])
+  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number)
   const isIt = async (pid: number): Promise<boolean> => {
     const status = await read(`/proc/${pid}/status`)
     // The last number is what the process calls itself, in its container.
@@ -73,7 +72,7 @@ async function findProcess(info: ReadonlyMap<string, string>): Promise<number | 
 /** The path behind links, as the server sees it; as it stands where we may not look. */
 async function realPath(pid: number, dir: string): Promise<string> {
   const root = `/proc/${pid}/root`
-  const real = await realpath(root + dir).catch(() => undefined)
+  const real = await seen(realpath(root + dir), undefined)
   if (real === undefined) return dir
   return real.startsWith(root) ? real.slice(root.length) || '/' : real
 }
@@ -99,19 +98,12 @@ async function readLimit(pid: number): Promise<number | undefined> {
 
 /** Whether two folders lie on one file system; the first that can be seen of `data` counts. */
 async function shareDisk(data: readonly string[], backups: string): Promise<boolean | undefined> {
-  const device = (path: string): Promise<number | undefined> =>
-    stat(path).then(
-      ({ dev }) => dev,
-      () => undefined,
-    )
+  const device = async (path: string): Promise<number | undefined> => (await seen(stat(path), undefined))?.dev
   const [theirs, ...ours] = await Promise.all([backups, ...data].map(device))
   const its = ours.find((each) => each !== undefined)
   return theirs === undefined || its === undefined ? undefined : theirs === its
 }
 
 async function read(path: string): Promise<string> {
-  return readFile(path, 'utf8').then(
-    (text) => text.trim(),
-    () => '',
-  )
+  return (await seen(readFile(path, 'utf8'), '')).trim()
 }

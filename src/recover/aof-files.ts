@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { ifThere } from '../backup/files.js'
 
 /** One file of an append-only file, in the order in which Redis reads them. */
 export interface AofFile {
@@ -34,9 +35,9 @@ const TYPES: Readonly<Record<string, AofFile['type']>> = { b: 'base', i: 'incr' 
 /** Reads which files make up the append-only file; undefined if there is none. Rejects with the error of the file system. */
 export async function readAofFiles({ dir, folder, name }: AofPlace): Promise<Aof | undefined> {
   const home = folder === undefined ? dir : join(dir, folder)
-  const manifest = folder === undefined ? undefined : await optional(readFile(join(home, `${name}.manifest`), 'utf8'))
+  const manifest = folder === undefined ? undefined : await ifThere(readFile(join(home, `${name}.manifest`), 'utf8'))
   if (manifest === undefined) {
-    const whole = await optional(describe({ path: join(dir, name), type: 'base', seq: 1 }))
+    const whole = await ifThere(describe({ path: join(dir, name), type: 'base', seq: 1 }))
     return whole && { files: [whole], manifest }
   }
   const listed = parseAofManifest(manifest)
@@ -73,15 +74,6 @@ export function formatAofManifest(files: readonly Pick<AofFile, 'path' | 'type' 
 async function describe(file: Pick<AofFile, 'path' | 'type' | 'seq'>): Promise<AofFile> {
   const { ino, size } = await stat(file.path)
   return { ...file, inode: ino, bytes: size }
-}
-
-async function optional<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** Redis quotes a name with blanks or quotes in it. */

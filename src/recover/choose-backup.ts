@@ -35,6 +35,7 @@ export async function chooseBackups(
   name?: string,
 ): Promise<[Chosen, ...Chosen[]]> {
   const named = name === undefined ? undefined : await chooseBackup(dir, name)
+  // For a backup that is named, the others are only what could be tried next.
   const shelf = named ? await readShelf(dir).catch(() => []) : await readShelf(dir)
   const ours = ofServer(shelf, redis.url)
   const [best, ...rest] = worthTrying(ours, wanted)

@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { unfinishedFiles, unfinishedName } from '../backup/files.js'
+import { ifThere, unfinishedFiles, unfinishedName } from '../backup/files.js'
 
 /** From when on something unfinished belongs to nobody, whoever has its number now, in ms: no attempt takes as long. */
 const DEAD = 24 * 3600_000
@@ -23,7 +23,8 @@ export async function removeDeadAttempts(dir: string): Promise<void> {
 async function isDead(owner: number, path: string): Promise<boolean> {
   // In a container we may well get the number of the one before us; we ourselves have written nothing yet.
   if (owner === process.pid || !isAlive(owner)) return true
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }))
+  // Gone meanwhile: then there is nothing to remove.
+  const { mtimeMs } = (await ifThere(stat(path))) ?? { mtimeMs: Date.now() }
   return Date.now() - mtimeMs > DEAD
 }
 

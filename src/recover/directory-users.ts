@@ -2,6 +2,7 @@ import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Trouble } from '../errors.js'
 import { connectRedis } from '../redis/connect.js'
+import { seen } from '../seen.js'
 
 /** Servers that write into the directory that they stand in, though they have no file of it open most of the time. */
 const SERVERS = /(redis|valkey|keydb)-server/
@@ -24,8 +25,10 @@ function inUse(dir: string, why: string, hint: string): Trouble {
 
 /** The process of the live Redis, if this is its directory. One that cannot be asked is not known to use it. */
 async function findServer(dir: string, url: string): Promise<string | undefined> {
+  // It is stopped, as it should be, or another's: the processes here have been looked at.
   const redis = await connectRedis(url, 'rekindle-recover').catch(() => undefined)
   try {
+    // It does not tell: then its process here would.
     const [, its] = ((await redis?.config('GET', 'dir').catch(() => [])) ?? []) as string[]
     if (!its || !(await isSame(its, dir))) return undefined
     return /process_id:(\d+)/.exec((await redis?.info('server')) ?? '')?.[1] ?? '?'
@@ -35,13 +38,13 @@ async function findServer(dir: string, url: string): Promise<string | undefined>
 }
 
 async function findProcess(dir: string): Promise<{ pid: string; name: string } | undefined> {
-  const all = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))
+  const all = (await seen(readdir('/proc'), [])).filter((name) => /^\d+$/.test(name))
   const ours = await ownLine()
   for (const pid of all) {
     if (ours.has(pid)) continue
     const proc = join('/proc', pid)
     if ((await hasOpen(join(proc, 'fd'), dir)) || ((await isSame(join(proc, 'cwd'), dir)) && (await isServer(proc)))) {
-      const name = await readFile(join(proc, 'comm'), 'utf8').catch(() => '?')
+      const name = await seen(readFile(join(proc, 'comm'), 'utf8'), '?')
       return { pid, name: name.trim() }
     }
   }
@@ -49,22 +52,21 @@ async function findProcess(dir: string): Promise<{ pid: string; name: string } |
 }
 
 async function hasOpen(descriptors: string, dir: string): Promise<boolean> {
-  const names = await readdir(descriptors).catch(() => [])
-  const targets = await Promise.all(names.map((name) => readlink(join(descriptors, name)).catch(() => '')))
+  const names = await seen(readdir(descriptors), [])
+  const targets = await Promise.all(names.map((name) => seen(readlink(join(descriptors, name)), '')))
   return targets.some((target) => target.startsWith(`${dir}/`))
 }
 
 /** By its program, or by what it calls itself: a file of another name may be run, and a title changed. */
 async function isServer(proc: string): Promise<boolean> {
   const names = await Promise.all([
-    readlink(join(proc, 'exe')).catch(() => ''),
-    readFile(join(proc, 'comm'), 'utf8').catch(() => ''),
-    readFile(join(proc, 'cmdline'), 'utf8').then(
-      (line) => line.split('\0')[0] ?? '',
-      () => '',
-    ),
+    seen(readlink(join(proc, 'exe')), ''),
+    seen(readFile(join(proc, 'comm'), 'utf8'), ''),
+    seen(readFile(join(proc, 'cmdline'), 'utf8'), ''),
   ])
-  return names.some((name) => SERVERS.test(name.slice(name.lastIndexOf('/') + 1)))
+  return names
+    .map((name) => name.split('\0')[0] ?? '')
+    .some((name) => SERVERS.test(name.slice(name.lastIndexOf('/') + 1)))
 }
 
 /** We ourselves, and the shell that we were called from: it may well stand in the directory. */
@@ -73,7 +75,7 @@ async function ownLine(): Promise<ReadonlySet<string>> {
   let pid = String(process.pid)
   while (pid !== '0' && !line.has(pid)) {
     line.add(pid)
-    const text = await readFile(join('/proc', pid, 'stat'), 'utf8').catch(() => '')
+    const text = await seen(readFile(join('/proc', pid, 'stat'), 'utf8'), '')
     // The name in parentheses may hold anything; state and parent follow it.
     pid = text.slice(text.lastIndexOf(')') + 2).split(' ')[1] ?? '0'
   }
@@ -81,6 +83,6 @@ async function ownLine(): Promise<ReadonlySet<string>> {
 }
 
 async function isSame(a: string, b: string): Promise<boolean> {
-  const [one, other] = await Promise.all([a, b].map((path) => stat(path).catch(() => undefined)))
+  const [one, other] = await Promise.all([a, b].map((path) => seen(stat(path), undefined)))
   return one !== undefined && one.dev === other?.dev && one.ino === other.ino
 }

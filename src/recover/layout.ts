@@ -1,5 +1,6 @@
-import { lstat, readdir, realpath } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { isThere } from '../backup/files.js'
 import { folderTrouble } from '../backup/folder-trouble.js'
 import { Trouble } from '../errors.js'
 import { type Aof, type AofFile, type AofPlace, formatAofManifest, readAofFiles } from './aof-files.js'
@@ -42,7 +43,7 @@ export async function layOut(dir: string, backup: Chosen): Promise<Layout> {
   const aof = folder ?? name
   const wanted = isFile ? [...snapshots.map((path) => ({ path, from: backup.path })), ...pieces] : pieces
   const names = new Set([...snapshots, aof, ...(here ? [here.folder ?? here.name] : [])])
-  const old = await Promise.all([...names].map(async (each) => ((await exists(join(dir, each))) ? [each] : [])))
+  const old = await Promise.all([...names].map(async (each) => ((await isThere(join(dir, each))) ? [each] : [])))
   return { snapshots: isFile ? snapshots : [], aof, pieces: wanted, old: old.flat() }
 }
 
@@ -106,8 +107,4 @@ async function snapshotNames(dir: string, backup: string): Promise<string[]> {
   const [only] = names
   const isOther = names.length === 1 && only !== undefined && only !== SNAPSHOT && join(dir, only) !== backup
   return isOther ? [SNAPSHOT, only] : [SNAPSHOT]
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined)) !== undefined
 }

@@ -53,6 +53,7 @@ export async function tether(dir: string, command: readonly string[]): Promise<T
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   const line: Writable = shell.stdin
+  // One that has died cannot be written to: its exit status tells.
   line.on('error', () => undefined)
   let log = ''
   shell.stdout.setEncoding('utf8').on('data', (text: string) => {

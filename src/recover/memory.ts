@@ -3,6 +3,7 @@ import { Trouble } from '../errors.js'
 
 /** What may be allocated without anything being pushed out, in bytes; undefined where the system does not tell. */
 async function availableMemory(): Promise<number | undefined> {
+  // Then nobody is refused: a system that kills what is too large says so itself.
   const text = await readFile('/proc/meminfo', 'utf8').catch(() => '')
   const free = /^MemAvailable:\s+(\d+) kB/m.exec(text)?.[1]
   if (free === undefined) return undefined

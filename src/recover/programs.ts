@@ -33,6 +33,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK)
     return true
   } catch {
+    // That is the answer; who finds none in any place says so.
     return false
   }
 }

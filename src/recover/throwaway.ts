@@ -163,12 +163,15 @@ async function untilLoaded(
     for (;;) {
       signal.throwIfAborted()
       if (isOver) throw bootTrouble(path, server.log, await server.cut())
+      // Until it answers it is asked again; if it ends instead, that is told above, with its log.
       redis ??= await connectRedis(socket, 'rekindle-throwaway').catch(() => undefined)
+      // It may break off while it loads.
       const info = parseInfo((await redis?.info().catch(() => undefined)) ?? '')
       const version = info.get('redis_version')
       if (version !== undefined && info.get('loading') === '0') return version
       onProgress?.(Number(info.get('loading_loaded_perc') ?? 0) / 100)
       if (redis?.status === 'end') redis = undefined
+      // Nothing but the signal cuts a delay short.
       await Promise.race([delay(PERIOD, undefined, { signal }), server.ended]).catch(() => signal.throwIfAborted())
     }
   } finally {

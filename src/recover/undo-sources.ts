@@ -1,5 +1,6 @@
 import { link, mkdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { ifThere } from '../backup/files.js'
 import { folderTrouble } from '../backup/folder-trouble.js'
 import type { DataFolder } from '../backup/ratchet-folder.js'
 import { type Freeze, frozenPlace, readKept } from '../backup/ratchet-kept.js'
@@ -40,6 +41,9 @@ export interface UndoSources {
 /** Reads the flushes of a file, and each file once, since the same may lie in several folders. */
 type Find = (file: AofFile) => Promise<readonly Flush[]>
 
+/** What it gives, if it works; what is wrong with the file is told otherwise. */
+type Attempt = <T>(path: string, act: () => Promise<T>) => Promise<T[]>
+
 /**
  * Finds everything that a moment before a flush of this database could be rebuilt from. The files of Redis are linked into `work` first,
  * where that can be: a rewrite takes them away at any time. Without a trace of a flush, and without one that Redis has `counted`, no
@@ -51,7 +55,7 @@ export async function findSources(
 ): Promise<UndoSources> {
   const find = finder(options.database, options)
   const troubles: Trouble[] = []
-  const attempt = async <T>(path: string, act: () => Promise<T>): Promise<T[]> => {
+  const attempt: Attempt = async (path, act) => {
     try {
       return [await act()]
     } catch (error) {
@@ -68,7 +72,7 @@ export async function findSources(
   const hasFlush = sources.some((source) =>
     source.kind === 'rdb' ? source.isSure : source.files.some(({ flushes }) => flushes.length > 0),
   )
-  const snapshots = hasFlush ? [] : await attempt(folder.dir, () => looseSnapshots(folder, options.counted))
+  const snapshots = hasFlush ? [] : await attempt(folder.dir, () => looseSnapshots(folder, options.counted, attempt))
   return { sources: [...sources, ...snapshots.flat()], troubles }
 }
 
@@ -146,17 +150,23 @@ async function readSnapshot(path: string, flushedAt: number | undefined, isSure:
 }
 
 /** Snapshots that nobody put aside for a flush: the server's own, and those that were linked aside; only those that hold keys. */
-async function looseSnapshots({ dir, dump, appendOnly }: DataFolder, counted: Counted): Promise<UndoSnapshot[]> {
+async function looseSnapshots(
+  { dir, dump, appendOnly }: DataFolder,
+  counted: Counted,
+  attempt: Attempt,
+): Promise<UndoSnapshot[]> {
   const own = join(dir, dump)
   const { dumps } = await readKept(dir)
-  const found = await stat(own).catch(() => undefined)
-  const isEmpty = found !== undefined && !(await holdsKeys(own).catch(() => false))
+  const found = await ifThere(stat(own))
+  // One that cannot be read is told of, and is none that a FLUSHALL left.
+  const [isFull] = found ? await attempt(own, () => holdsKeys(own)) : []
+  const isEmpty = isFull === false
   // An empty one is what a FLUSHALL leaves.
   const wasEmptied = isEmpty && !appendOnly
   if (counted === 'none' && !wasEmptied) return []
-  const flushedAt = isEmpty ? found.mtimeMs : undefined
+  const flushedAt = isEmpty ? found?.mtimeMs : undefined
   const isSure = wasEmptied || counted === 'ours'
-  const ownOnes = found && !isEmpty && dumps.every(({ inode }) => inode !== found.ino) ? [own] : []
+  const ownOnes = found && isFull && dumps.every(({ inode }) => inode !== found.ino) ? [own] : []
   const before = dumps.filter(({ at }) => at <= (flushedAt ?? at)).map(({ path }) => path)
   return Promise.all([...ownOnes, ...before].map((path) => readSnapshot(path, flushedAt, isSure)))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type DataFolder, findDataFolder } from '../backup/ratchet-folder.js'
 import { KEPT } from '../backup/ratchet-kept.js'
 import { keepTouching, sweepUnfinished, unfinishedName } from '../backup/ratchet-unfinished.js'
-import { readStory, type ServerStory, withServer } from '../backup/server-story.js'
+import { readStory, type ServerStory, unlessRefused, withServer } from '../backup/server-story.js'
 import type { Classify } from '../decide/classes.js'
 import { globTest } from '../decide/glob.js'
 import { parseInfo } from '../decide/info.js'
@@ -215,14 +215,15 @@ async function makeWork({ dir }: DataFolder): Promise<string> {
     await mkdir(work, { mode: 0o700 })
     return work
   } catch {
+    // Where the data directory may only be read, all is copied; should that have no place, it is told.
     return mkdtemp(join(tmpdir(), await unfinishedName(ELSEWHERE)))
   }
 }
 
 /** Which flushes this process of Redis has run: a FLUSHALL is one of ours, too. Those that were refused count for nothing. */
 async function countFlushes(url: string): Promise<Counted> {
-  const stats = await withServer(url, (wire) => ask(wire, 'INFO', 'commandstats').catch(() => ''))
-  const fields = parseInfo(String(stats))
+  const stats = await withServer(url, (wire) => ask(wire, 'INFO', 'commandstats').catch(unlessRefused))
+  const fields = parseInfo(String(stats ?? ''))
   const ran = (command: string): boolean => {
     const told = (name: string): number =>
       Number(new RegExp(`\\b${name}=(\\d+)`).exec(fields.get(`cmdstat_${command}`) ?? '')?.[1] ?? 0)

@@ -3,7 +3,7 @@ import { constants, createReadStream, createWriteStream } from 'node:fs'
 import { chmod, chown, copyFile, mkdir, open, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { syncFolder } from '../backup/files.js'
+import { ifThere, syncFolder } from '../backup/files.js'
 import { ownUnfinishedName } from './dead-attempts.js'
 import type { Piece } from './layout.js'
 import type { Ready } from './put-in-place.js'
@@ -79,7 +79,7 @@ async function writePiece(
 
 /** Root gives what it writes to the owner of the directory: that is the user of the server. */
 async function adopt(dir: string, written: string, path: string, mode: number): Promise<void> {
-  const former = await stat(path).catch(() => undefined)
+  const former = await ifThere(stat(path))
   const { uid, gid } = await stat(dir)
   if (process.getuid?.() === 0) await chown(written, uid, gid)
   await chmod(written, former ? former.mode & 0o777 : mode)

@@ -134,10 +134,12 @@ function isAlive(path: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
+    // The answer; who asked says so.
     socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
   })
 }
 
 async function isFolder(path: string): Promise<boolean> {
+  // Where there is no telling, the error of the listening stands as it is.
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
