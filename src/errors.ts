@@ -31,6 +31,7 @@ export type TroubleCode =
   | 'command_failed'
   | 'nothing_to_undo'
   | 'second_daemon'
+  | 'signal_lost'
   | 'timeout'
   | 'aborted'
   | 'unexpected'

@@ -1,17 +1,18 @@
 import { auditTime, buffer, EMPTY, filter, map, merge, mergeMap, type Observable, retry, share, timer } from 'rxjs'
 import { steadyTime } from '../clock.js'
-import { prefixesOf } from '../datasets/live.js'
 import { suspect } from '../decide/suspicion.js'
-import { trackFlushes, watchFlushes } from '../detect/flushes.js'
-import { announceKeyEvents, type KeyEvent, watchKeyEvents } from '../detect/key-events.js'
+import { watchFlushes } from '../detect/flushes.js'
+import { type KeyEvent, watchKeyEvents } from '../detect/key-events.js'
 import { type Pulse, watchPulse } from '../detect/pulse.js'
 import { Trouble } from '../errors.js'
-import type { Suspicion } from '../model.js'
+import type { ServerFacts, Suspicion } from '../model.js'
 import type { Life } from '../redis/life.js'
 import { sentinelKeys } from '../redis/presence.js'
 import { endsLife, redisTrouble } from '../redis/trouble.js'
 import type { Guard } from './guard.js'
 import type { LifeContext } from './life-context.js'
+import { refusedSignal, signalKinds } from './signal-kinds.js'
+import { watchSignalHealth } from './signal-watch.js'
 
 /** Key events that come this close together, in ms, are one suspicion. */
 const GATHER = 5
@@ -19,58 +20,36 @@ const GATHER = 5
 /** Turns on what the server can announce; where it may not, says once what that costs. */
 export async function enableSignals(
   life: Life,
-  {
-    server,
-    config,
-    conditions,
-    datasets,
-    live,
-  }: Pick<LifeContext, 'server' | 'config' | 'conditions' | 'datasets' | 'live'>,
+  context: Pick<LifeContext, 'server' | 'config' | 'conditions' | 'datasets' | 'live'>,
 ): Promise<void> {
-  const { poll } = config.watch
-
-  const enable = async (what: string, start: () => Promise<void>, cost: string, hint: string): Promise<void> => {
+  const { server, conditions } = context
+  for (const kind of signalKinds(life, context)) {
     try {
-      await start()
-      conditions.worked(what)
+      await kind.enable()
+      conditions.worked(kind.name)
     } catch (error) {
-      const trouble = redisTrouble(error, server)
+      const trouble = refusedSignal(kind, error, server)
       if (trouble.code === 'redis_unreachable') throw trouble
-      conditions.failed(what, new Trouble(trouble.code, `${cost} (${trouble.message})`, hint, false))
+      conditions.failed(kind.name, trouble)
     }
   }
-  await enable(
-    'tracking',
-    async () => {
-      await trackFlushes(
-        life,
-        datasets.flatMap((dataset) => prefixesOf(dataset) ?? []),
-      )
-      live.track(true)
-    },
-    `CLIENT TRACKING is not to be had: a flush is noticed by the poll, within ${poll} ms, and a value that differs is replaced only after ${config.sync.settle} ms`,
-    'allow it to the user (+client|tracking +client|id, and the channel __redis__:invalidate); it needs Redis 6 or later',
-  )
-  await enable(
-    'notifications',
-    () => announceKeyEvents(life),
-    'keyspace notifications cannot be set: a single key that is deleted is noticed by the poll in turn, or by the scrub',
-    'set notify-keyspace-events to Eg$xe on the server, or allow +config|get +config|set and the channels __keyevent@*',
-  )
-  if (life.facts.runId !== undefined) conditions.worked('info')
-  else {
+  tellInfo(life.facts, { server, conditions })
+}
+
+/** Says so where INFO is not allowed, or no longer, and where it is again. */
+function tellInfo({ runId }: ServerFacts, { server, conditions }: Pick<LifeContext, 'server' | 'conditions'>): void {
+  if (runId !== undefined) conditions.worked('info')
+  else if (!conditions.isDown('info')) {
     const reason = `INFO is not allowed on Redis ${server}: a restart is known by its missing data only, and alerts hold no evidence`
     conditions.failed('info', new Trouble('redis_refused', reason, 'allow +info to the user', false))
   }
 }
 
-type WatchContext = Pick<LifeContext, 'guard' | 'datasets' | 'server' | 'config' | 'conditions'>
+type WatchContext = Pick<LifeContext, 'guard' | 'datasets' | 'live' | 'server' | 'config' | 'conditions'>
 
 /** Every observation of this life that can mean a loss. Errors if Redis stops answering. */
-export function watchSignals(
-  life: Life,
-  { guard, datasets, server, config, conditions }: WatchContext,
-): Observable<Suspicion> {
+export function watchSignals(life: Life, context: WatchContext): Observable<Suspicion> {
+  const { guard, datasets, server, config, conditions } = context
   const { poll } = config.watch
   const flushes = watchFlushes(life).pipe(map((at) => suspect('flush', 'all', at, at)))
   const ours = watchKeyEvents(life).pipe(
@@ -85,6 +64,7 @@ export function watchSignals(
   const polls = watchPulse(life, sentinels, poll).pipe(
     mergeMap((pulse) => {
       conditions.worked('poll')
+      tellInfo(pulse.facts, { server, conditions })
       const suspicion = suspicionOfPulse(pulse, guard, server)
       return suspicion ? [suspicion] : EMPTY
     }),
@@ -98,7 +78,7 @@ export function watchSignals(
       },
     }),
   )
-  return merge(flushes, keys, polls)
+  return merge(flushes, keys, polls, watchSignalHealth(life, context))
 }
 
 /** False for keys of others, those that expired when they should, and events that any write to a key of this kind sends. */

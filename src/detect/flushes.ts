@@ -2,7 +2,7 @@ import { Observable } from 'rxjs'
 import { steadyTime } from '../clock.js'
 import type { Life } from '../redis/life.js'
 import { EPOCH } from '../redis/marks.js'
-import { ask } from '../redis/wire.js'
+import { encode, exchange, isErrorReply } from '../redis/wire.js'
 
 const CHANNEL = '__redis__:invalidate'
 
@@ -17,7 +17,11 @@ export async function trackFlushes(
   await ears.subscribe(CHANNEL)
   const all = outermost([EPOCH, ...prefixes]).flatMap((prefix) => ['PREFIX', prefix])
   // What `bulk` itself writes is not announced, and TS.INFO counts as a write; only what its scripts write is.
-  await ask(bulk, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', ...all, 'NOLOOP')
+  const on = encode('CLIENT', 'TRACKING', 'ON', 'REDIRECT', earsId, 'BCAST', ...all, 'NOLOOP')
+  // What is on already cannot be switched on once more with the same prefixes.
+  const replies = await exchange(bulk, [encode('CLIENT', 'TRACKING', 'OFF'), on])
+  const refusal = replies.find(isErrorReply)
+  if (refusal) throw refusal
 }
 
 /**

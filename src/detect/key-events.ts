@@ -1,5 +1,6 @@
 import { Observable } from 'rxjs'
 import { steadyTime } from '../clock.js'
+import { extendNotifyFlags } from '../decide/notify-flags.js'
 import type { Life } from '../redis/life.js'
 import { ask } from '../redis/wire.js'
 
@@ -27,17 +28,6 @@ export const SUSPICIOUS_EVENTS = [
   'overwritten',
   'type_changed',
 ] as const
-
-/** The classes those events need in `notify-keyspace-events`: keyevents; generic, string, expired, evicted. */
-const NEEDED = ['E', 'g', '$', 'x', 'e']
-
-/** Adds the classes we need to what the server already announces for others; `undefined` if nothing is to add. */
-export function extendNotifyFlags(flags: string): string | undefined {
-  // `A` stands for every class but E, K and a few rare ones.
-  const has = (flag: string): boolean => flags.includes(flag) || (flag !== 'E' && flags.includes('A'))
-  const missing = NEEDED.filter((flag) => !has(flag))
-  return missing.length === 0 ? undefined : flags + missing.join('')
-}
 
 /**
  * Subscribes to the suspicious events of the life's database and has the server announce them. Rejects if that cannot be asked of

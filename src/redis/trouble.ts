@@ -22,6 +22,12 @@ const RULES: readonly Rule[] = [
     hint: 'check the user and the password in redis.url (REDIS_URL)',
   },
   {
+    when: /^NOPERM.* (keys?|channels?)\b(?!.* command)/i,
+    code: 'redis_refused',
+    passing: false,
+    hint: 'grant these keys or channels to the user with ACL SETUSER',
+  },
+  {
     when: /^NOPERM|^ERR (The user executing the script can't run|ACL failure in script)/,
     code: 'redis_refused',
     passing: false,

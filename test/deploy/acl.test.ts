@@ -51,7 +51,7 @@ const SORTED: Readonly<Record<string, string>> = {
   '+zremrangebyscore': 'candles.m1',
 }
 /** Rules without which nothing is said; docs/security.md tells what is lost. */
-const SILENT = ['+client|setname', '+client|list', '+publish', '&rekindle:events']
+const SILENT = ['+client|setname', '+client|list', '+client|trackinginfo', '+publish', '&rekindle:events']
 /** Asked for by a command alone. */
 const WAIT = ['+hmget']
 

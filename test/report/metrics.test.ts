@@ -29,7 +29,7 @@ async function counted(
 
 /** Where a part is named that works with less, or works again. */
 const SAID =
-  /(?:conditions\.(?:failed|worked)\(|(?<![.\w])(?:tell|patiently|enable)\(|event: '(?:degraded|recovered)',\s*what:)\s*'([a-z_]+)'/g
+  /(?:conditions\.(?:failed|worked)\(|(?<![.\w])(?:tell|patiently|enable)\(|event: '(?:degraded|recovered)',\s*what:|name:(?=\s*'\w+',\s+(?:async )?enable))\s*'([a-z_]+)'/g
 
 describe('metrics', () => {
   it('count losses, what it took to heal them, and what reached Redis', async () => {

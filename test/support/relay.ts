@@ -10,6 +10,8 @@ export interface Relay {
   pointAt(port: number): void
   /** Resolves when a client sends a request that holds these texts; it and all that follows on its connection waits for `release`. */
   hold(...texts: string[]): Promise<{ release(): void }>
+  /** What of the answers matches is not passed on from now on; undefined: all is. */
+  mute(pattern: RegExp | undefined): void
   stop(): Promise<void>
 }
 
@@ -24,9 +26,10 @@ export async function startRelay(firstPort: number): Promise<Relay> {
   let target = firstPort
   const sockets = new Set<Socket>()
   const traps: Trap[] = []
+  let muted: RegExp | undefined
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1')
-    join(client, upstream, traps)
+    join(client, upstream, traps, () => muted)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('close', () => sockets.delete(socket))
@@ -48,6 +51,9 @@ export async function startRelay(firstPort: number): Promise<Relay> {
       cut()
     },
     hold: (...texts) => new Promise((spring) => traps.push({ texts, spring })),
+    mute: (pattern) => {
+      muted = pattern
+    },
     stop: async () => {
       server.close()
       cut()
@@ -56,7 +62,7 @@ export async function startRelay(firstPort: number): Promise<Relay> {
   }
 }
 
-function join(client: Socket, upstream: Socket, traps: Trap[]): void {
+function join(client: Socket, upstream: Socket, traps: Trap[], muted: () => RegExp | undefined): void {
   for (const socket of [client, upstream]) {
     socket.setNoDelay(true)
     socket.on('error', () => {})
@@ -65,7 +71,10 @@ function join(client: Socket, upstream: Socket, traps: Trap[]): void {
       upstream.destroy()
     })
   }
-  upstream.pipe(client)
+  upstream.on('data', (data: Buffer) => {
+    const pattern = muted()
+    client.write(pattern ? Buffer.from(data.toString('latin1').replaceAll(pattern, ''), 'latin1') : data)
+  })
   let kept: Buffer[] | undefined
   client.on('data', (data: Buffer) => {
     const sprung = kept ? -1 : traps.findIndex(({ texts }) => texts.every((text) => data.includes(text)))

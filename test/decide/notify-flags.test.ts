@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { extendNotifyFlags } from '../../src/detect/key-events.js'
+import { extendNotifyFlags } from '../../src/decide/notify-flags.js'
 import { forManySeeds } from '../decide/seeded.js'
 
 describe('extendNotifyFlags', () => {
