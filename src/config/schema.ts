@@ -167,7 +167,7 @@ export const configSchema: z.ZodType<Config> = section({
     storm: duration(0).prefault('1m'),
   }),
   sync: section({
-    source: oneOf('source of changes', ['auto', 'triggers', 'poll']).default('auto'),
+    source: oneOf('source of changes', ['auto', 'triggers', 'wal', 'poll']).default('auto'),
     channel: name.default('rekindle'),
     settle: duration(1).prefault('5s'),
   }),

@@ -38,6 +38,9 @@ const WAL_AGAIN = 60_000
 /** Chooses what to listen to, by `sync.source` and what is there. */
 export class SourceChoice {
   private walFailedAt = Number.NEGATIVE_INFINITY
+  private walLostAt = Number.NEGATIVE_INFINITY
+  /** What became of the WAL when it was last chosen. */
+  private walState: 'none' | 'tried' | 'read' = 'none'
 
   constructor(private readonly context: ChoiceContext) {}
 
@@ -53,13 +56,24 @@ export class SourceChoice {
   /** A session of this kind is listening. */
   worked(kind: HeardSource['kind']): void {
     this.context.conditions.worked(kind === 'wal' ? 'wal' : 'listener')
-    if (kind === 'wal') this.context.conditions.worked('listener')
+    if (kind === 'wal') {
+      this.context.conditions.worked('listener')
+      this.walState = 'read'
+    }
   }
 
   /** A session of this kind has broken. */
   failed(kind: HeardSource['kind'], trouble: Trouble): void {
-    if (kind === 'wal') this.walFailedAt = steadyTime()
+    if (kind === 'wal') this.giveUpWal()
     this.context.conditions.failed(kind === 'wal' ? 'wal' : 'listener', trouble)
+  }
+
+  /** A session that is lost now and then is opened again at once, and a server that is away is no failure of its WAL. */
+  private giveUpWal(): void {
+    const now = steadyTime()
+    if (this.walState === 'read' && now - this.walLostAt > WAL_AGAIN) this.walLostAt = now
+    else if (this.walState !== 'none') this.walFailedAt = now
+    this.walState = 'none'
   }
 
   private triggers(): HeardSource {
@@ -81,7 +95,13 @@ export class SourceChoice {
     const { wal, conditions } = this.context
     if (steadyTime() - this.walFailedAt < WAL_AGAIN) return undefined
     const hindrance = wal ? await wal.hindrance() : NO_WAL
-    if (wal && !hindrance) return { kind: 'wal', open: () => wal.open() }
+    if (wal && !hindrance) {
+      const open = (): Observable<Heard> => {
+        this.walState = 'tried'
+        return wal.open()
+      }
+      return { kind: 'wal', open }
+    }
     // Where nobody asked for it, it is no loss.
     if (isDemanded && hindrance) conditions.failed('wal', hindrance)
     return undefined

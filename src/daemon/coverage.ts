@@ -162,9 +162,10 @@ export class Coverage {
 
   /** Triggers that are not there are worth a warning where they would help, and nobody has left them out on purpose. */
   private warn(): void {
-    const { conditions } = this.context
+    const { conditions, config } = this.context
     if (!this.catalog) return
-    const lacking = this.by === 'triggers' ? lacksTriggers(this.catalog.sources) : []
+    // Where the WAL is asked for, that it cannot be read was said already.
+    const lacking = this.by === 'triggers' && config.sync.source !== 'wal' ? lacksTriggers(this.catalog.sources) : []
     const [first] = lacking
     if (!first) {
       conditions.worked('triggers')

@@ -41,6 +41,7 @@ import { keeper } from './keeping.js'
 import { guardLife } from './life.js'
 import { KnownPostgres } from './postgres-identity.js'
 import { watchRecovery } from './recovery.js'
+import { walSource } from './wal-source.js'
 import { type BeginWork, unwatched } from './work.js'
 
 /** What a daemon leaves to the next one in this process, when the configuration is read again. */
@@ -101,7 +102,16 @@ export function guardRedis(
 
     // With keys only there is nothing to learn from PostgreSQL.
     const toldOf = hasDatasets(config)
-      ? watchChanges({ config, datasets, server: servers.postgres, db, conditions, readSymbols: readEnabled, emit })
+      ? watchChanges({
+          config,
+          datasets,
+          server: servers.postgres,
+          db,
+          conditions,
+          wal: walSource({ config, db, emit }),
+          readSymbols: readEnabled,
+          emit,
+        })
       : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
     // What another PostgreSQL holds was not told as a change.
     const reread = known.watch(db).pipe(

@@ -11,8 +11,6 @@ const HINTS: Readonly<Record<string, string>> = {
   '28000': 'pg_hba.conf must let this user into this database from here, as for any other session',
   '08P01': 'a pooler does not let replication through: postgres.listen_url (DATABASE_LISTEN_URL) should lead past it',
 }
-/** These pass by themselves. */
-const PASSING = /^(53|55P03|57P0|08006|08003)/
 
 /** Says what an error on the session that reads the WAL means. `server` is `host:port/database`. */
 export function walTrouble(error: unknown, server: string): Trouble {
@@ -20,11 +18,11 @@ export function walTrouble(error: unknown, server: string): Trouble {
   const { code = '', message } =
     error instanceof Error ? (error as Error & { code?: string }) : { message: String(error) }
   const hint = HINTS[code]
-  if (hint !== undefined) return notReadable(server, message, hint, PASSING.test(code))
+  if (hint !== undefined) return notReadable(server, message, hint)
   return postgresTrouble(error, server)
 }
 
 /** The WAL of this server cannot be read. */
-export function notReadable(server: string, why: string, hint: string, passing = false): Trouble {
-  return new Trouble('postgres_wal', `PostgreSQL ${server}: the WAL cannot be read: ${why}`, hint, passing)
+export function notReadable(server: string, why: string, hint: string): Trouble {
+  return new Trouble('postgres_wal', `PostgreSQL ${server}: the WAL cannot be read: ${why}`, hint, false)
 }

@@ -48,6 +48,8 @@ export interface Board {
   /** How changes in PostgreSQL are found, table by table; undefined until that is known. */
   sources: readonly ChangeSource[] | undefined
   gaps: { count: number; last: { at: number; reason: string; deafForMs: number } | undefined }
+  /** The slot through which the WAL is read; undefined while it is not, null if it never was. */
+  wal: WalState | null | undefined
   readonly risks: Map<string, OpenRisk>
   backups: Backups
   /** The configuration that could not be taken in, until one could. */
@@ -60,6 +62,15 @@ export interface ServerState {
   /** Since when; of `unknown`, since Rekindle started. */
   at: number
   trouble: { code: string; reason: string; hint: string } | undefined
+}
+
+export interface WalState {
+  readonly slot: string
+  readonly plugin: string
+  readonly since: number
+  /** In bytes; undefined until it was asked. */
+  lag: number | undefined
+  held: number | undefined
 }
 
 export interface SymbolState {
@@ -133,6 +144,7 @@ export function blankBoard(rekindle: string, at: number): Board {
     drift: { keys: 0, last: undefined },
     sources: undefined,
     gaps: { count: 0, last: undefined },
+    wal: null,
     risks: new Map(),
     backups: {
       count: undefined,

@@ -161,6 +161,32 @@ export type LogEvent =
       /** What finds the changes of each, and within what time. */
       tables: ChangeSource[]
     }
+  /** The WAL is read, through a temporary slot. */
+  | {
+      event: 'wal_opened'
+      /** Its name in `pg_replication_slots`. */
+      slot: string
+      /** What decodes the WAL for it. */
+      plugin: string
+    }
+  /** How that slot stands. */
+  | {
+      event: 'wal_slot'
+      slot: string
+      /** From what was confirmed to the end of the WAL. */
+      lag_bytes: number
+      /** From what the server keeps for it to the end of the WAL. */
+      held_bytes: number
+      /** Since when it is there. */
+      age_ms: number
+    }
+  /** The WAL is read no longer, and the slot is gone with its session. */
+  | {
+      event: 'wal_closed'
+      slot: string
+      /** For how long it was read. */
+      read_for_ms: number
+    }
   /** Enabled symbols came or went. */
   | {
       event: 'symbols'

@@ -85,6 +85,13 @@ const SINGLES: Readonly<Record<string, [help: string, read: Reading]>> = {
     '0 once nothing could be heard from PostgreSQL for 30 s; changes are polled for meanwhile.',
     ({ begun, degraded }) => (begun ? !degraded.has('listener') : undefined),
   ],
+  rekindle_wal_up: [
+    '1 while changes are read from the WAL, 0 while they no longer are; no sample where they never were.',
+    ({ wal }) => (wal === null ? undefined : wal !== undefined),
+  ],
+  rekindle_wal_lag_bytes: ['How much of the WAL we have not confirmed to have read.', ({ wal }) => wal?.lag],
+  rekindle_wal_held_bytes: ['How much of the WAL PostgreSQL keeps for our slot.', ({ wal }) => wal?.held],
+  rekindle_wal_opened_timestamp_seconds: ['Since when our slot is there.', ({ wal }) => seconds(wal?.since)],
   rekindle_last_sync_timestamp_seconds: [
     'When a change in PostgreSQL last reached Redis. Old is not wrong: there may have been none.',
     ({ lastSyncAt }) => seconds(lastSyncAt),

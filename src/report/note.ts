@@ -161,6 +161,15 @@ function noteChanges(board: Board, event: LogEvent, at: number): void {
       addLatency(board.latencies, at, event.latency_ms)
       return
     }
+    case 'wal_opened':
+      board.wal = { slot: event.slot, plugin: event.plugin, since: at, lag: undefined, held: undefined }
+      return
+    case 'wal_slot':
+      if (board.wal?.slot === event.slot) Object.assign(board.wal, { lag: event.lag_bytes, held: event.held_bytes })
+      return
+    case 'wal_closed':
+      if (board.wal?.slot === event.slot) board.wal = undefined
+      return
     case 'drift':
       board.drift = {
         keys: board.drift.keys + event.keys_drifted,

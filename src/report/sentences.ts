@@ -22,6 +22,9 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   sync: 'debug',
   gap: 'warn',
   change_sources: 'info',
+  wal_opened: 'info',
+  wal_slot: 'debug',
+  wal_closed: 'debug',
   symbols: 'info',
   degraded: 'warn',
   recovered: 'info',
@@ -94,6 +97,12 @@ export function sentence(event: LogEvent): string {
       return `${event.reason}; catching up`
     case 'change_sources':
       return `Changes are found ${saySources(event.tables)}`
+    case 'wal_opened':
+      return `Reads the WAL through the slot ${event.slot}, by ${event.plugin}`
+    case 'wal_slot':
+      return `${event.slot} is ${event.lag_bytes} bytes behind`
+    case 'wal_closed':
+      return `${event.slot} is gone`
     case 'symbols':
       return `${event.total} symbols are enabled${named('new', event.added)}${named('gone', event.removed)}`
     case 'recovered':

@@ -32,6 +32,19 @@ const SAID =
   /(?:conditions\.(?:failed|worked)\(|(?<![.\w])(?:tell|patiently|enable)\(|event: '(?:degraded|recovered)',\s*what:|name:(?=\s*'\w+',\s+(?:async )?enable))\s*'([a-z_]+)'/g
 
 describe('metrics', () => {
+  it('tell how the slot stands, as long as there is one', async () => {
+    const opened = event('wal_opened')
+    const told = event('wal_slot')
+    expect((await counted(WHOLE)).text).not.toMatch(/^rekindle_wal_/m)
+    const { value } = await counted([...WHOLE, opened, told])
+    expect(value('wal_up')).toBe(1)
+    expect(value('wal_lag_bytes')).toBe(120)
+    expect(value('wal_held_bytes')).toBe(4_096)
+    expect(value('wal_opened_timestamp_seconds')).toBe(50)
+    const { text } = await counted([...WHOLE, opened, told, event('wal_closed')])
+    expect(text.match(/^rekindle_wal_.*$/gm)).toEqual(['rekindle_wal_up 0'])
+  })
+
   it('count losses, what it took to heal them, and what reached Redis', async () => {
     const { value } = await counted([...WHOLE, event('data_loss'), event('healed'), event('sync'), event('surveyed')])
     expect(value('losses_total{cause="flush"}')).toBe(1)
