@@ -115,7 +115,7 @@ export function guardRedis(
       : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
     // What another PostgreSQL holds was not told as a change.
     const reread = known.watch(db).pipe(
-      map(() => Date.now()),
+      map(() => steadyTime()),
       mergeMap((at) =>
         ['symbols', ...datasets.map(({ name }) => name)].map((dataset) => ({ dataset, keys: 'all', at }) as const),
       ),
