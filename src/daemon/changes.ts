@@ -30,6 +30,7 @@ import type { Emit } from '../report/events.js'
 import { type ChoiceContext, type HeardSource, SourceChoice } from './change-source.js'
 import { Coverage } from './coverage.js'
 import { Polls } from './polls.js'
+import { Vouching } from './vouching.js'
 
 export type DatedChange = Change & { readonly at: number }
 
@@ -62,13 +63,14 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
       polling ? [new Updates(db, name, polling, readSymbols)] : [],
     )
     const polls = new Polls({ config, updates, conditions, onPace: () => coverage.tell() })
-    const coverage: Coverage = new Coverage({ config, db, conditions, emit, polls, updates })
+    const vouching = new Vouching(datasets, db, config.sync.channel, () => coverage.look())
+    const coverage: Coverage = new Coverage({ config, db, conditions, emit, polls, updates, vouching })
     const choice = new SourceChoice(context)
     const reopen = new Subject<void>()
 
     const heard = reopen.pipe(
       startWith(undefined),
-      switchMap(() => hear(context, choice, coverage)),
+      switchMap(() => hear(context, choice, coverage, vouching)),
       mergeMap((told) => {
         if (!('kind' in told)) return of(told)
         return defer(() => coverage.begin(told.by)).pipe(mergeMap((changes) => changes))
@@ -103,7 +105,7 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
 }
 
 /** Listens for ever, to what is there; says so when it was deaf. */
-function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage): Observable<Told> {
+function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage, vouching: Vouching): Observable<Told> {
   const { server, emit } = context
   let deaf = coverage.isListening
     ? { since: steadyTime(), reason: 'changes are listened to in another way' }
@@ -121,9 +123,13 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage)
       if (!opened) return merge(of({ kind: 'begun', by: undefined } as const), NEVER)
       return opened.open().pipe(
         mergeMap((message): Observable<Told> => {
-          if (message.kind === 'change') return of({ ...message.change, at: message.at })
           if (message.kind === 'listening') return of({ kind: 'begun', by: opened.kind })
-          foreign.add(message.payload)
+          if (message.kind === 'foreign') foreign.add(message.payload)
+          else if (message.kind === 'echo') vouching.echo(message.ping)
+          else {
+            vouching.hear(message.change)
+            return of({ ...message.change, at: message.at })
+          }
           return EMPTY
         }),
       )

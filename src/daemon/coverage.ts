@@ -19,6 +19,7 @@ import type { Emit } from '../report/events.js'
 import type { HeardSource } from './change-source.js'
 import type { DatedChange } from './changes.js'
 import type { Polls } from './polls.js'
+import type { Vouching } from './vouching.js'
 
 export interface CoverageContext {
   readonly config: Config
@@ -27,6 +28,7 @@ export interface CoverageContext {
   readonly emit: Emit
   readonly polls: Polls
   readonly updates: readonly Updates[]
+  readonly vouching: Vouching
 }
 
 /** What is said of it is held back so long after it was last said, in ms: a short outage is no news. */
@@ -91,6 +93,7 @@ export class Coverage {
   deafen(reason: string): void {
     this.by = undefined
     this.deaf = reason
+    this.context.vouching.end()
     const before = this.heard.value
     // What was heard until now has changed since it was last polled.
     for (const each of this.context.updates) if (before?.has(each.dataset)) each.forget()
@@ -140,6 +143,8 @@ export class Coverage {
 
   private cover(heard: Set<string>): void {
     this.warn()
+    if (this.by === 'triggers' && this.catalog) this.context.vouching.begin(heard, this.catalog)
+    else this.context.vouching.end()
     this.heard.next(heard)
     this.tell()
   }

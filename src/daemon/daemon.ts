@@ -1,5 +1,7 @@
 import {
+  catchError,
   defer,
+  EMPTY,
   filter,
   finalize,
   ignoreElements,
@@ -8,7 +10,6 @@ import {
   mergeMap,
   type Observable,
   of,
-  retry,
   Subject,
   share,
   shareReplay,
@@ -23,7 +24,7 @@ import { liveValuesOf } from '../datasets/live.js'
 import { watchLives } from '../detect/lives.js'
 import { secondDaemon, watchOtherDaemons } from '../detect/other-daemons.js'
 import { readSymbols } from '../detect/roster.js'
-import { Trouble, troubleOf } from '../errors.js'
+import { Trouble } from '../errors.js'
 import { latest } from '../flow/latest.js'
 import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
@@ -83,14 +84,8 @@ export function guardRedis(
     const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)
     const readEnabled = (): Promise<string[]> => readSymbols(db, config)
-    const backups = new Backups({
-      config,
-      truth: { db, datasets, readSymbols: readEnabled },
-      conditions,
-      emit,
-      beginWork,
-    })
-    const inventory = new Inventory(config, backups, emit)
+    const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit, beginWork })
+    const inventory = new Inventory(config, () => backups.preferred, emit)
     const guard = new Guard(datasets, emit, {
       storm,
       classLosses: (probe, missing) => inventory.losses(probe, missing),
@@ -120,7 +115,7 @@ export function guardRedis(
       : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
     // What another PostgreSQL holds was not told as a change.
     const reread = known.watch(db).pipe(
-      map(() => steadyTime()),
+      map(() => Date.now()),
       mergeMap((at) =>
         ['symbols', ...datasets.map(({ name }) => name)].map((dataset) => ({ dataset, keys: 'all', at }) as const),
       ),
@@ -172,7 +167,7 @@ export function guardRedis(
   })
 }
 
-/** Warns of a second daemon on the same Redis. */
+/** Warns of a second daemon on the same Redis; where that cannot be seen, it is no news. */
 function watchForOthers(life: Life, server: string, conditions: Conditions): Observable<never> {
   return watchOtherDaemons(life).pipe(
     tap(([other]) => {
@@ -180,8 +175,7 @@ function watchForOthers(life: Life, server: string, conditions: Conditions): Obs
       else conditions.worked('second_daemon')
     }),
     ignoreElements(),
-    // Where the right to see clients is missing, that is all that is lost; a look that failed for another reason is done again.
-    retry({ delay: 60_000 }),
+    catchError(() => EMPTY),
   )
 }
 
@@ -225,9 +219,8 @@ function watchRosters(
           conditions.worked('symbols')
           return symbols
         } catch (error) {
-          const trouble = troubleOf(error)
-          // A server that is away is told of by its own condition.
-          if (!/^postgres_(unreachable|refused)$/.test(trouble.code)) conditions.failed('symbols', trouble)
+          if (error instanceof Trouble && !/^postgres_(unreachable|refused)$/.test(error.code))
+            conditions.failed('symbols', error)
           return undefined
         }
       },

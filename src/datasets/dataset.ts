@@ -1,3 +1,4 @@
+import type { Change } from '../decide/announcement.js'
 import type { Trouble } from '../errors.js'
 import type { Lack, Tally, Writers } from '../model.js'
 import type { Database } from '../postgres/database.js'
@@ -38,12 +39,25 @@ export interface Finding<W extends Wanted> {
 export type MayReplace = (finding: Finding<Wanted>, position: string) => boolean
 
 export interface ReadOptions {
-  /** Read the whole history where a bounded look could miss a rarity. */
+  /** Read the whole history, and rely on nothing that was announced. */
   readonly thorough: boolean
   /** Only these parts of what the dataset has for the symbols (its timeframes, its rows), or all; it may read more. */
   readonly parts: ReadonlySet<string> | undefined
   /** Asks Redis for its time, in epoch ms: what has expired by then is not wanted. Absent: it is read, and found expired by the look. */
   readonly time?: () => Promise<number>
+  /** True if a change was announced, so that whatever else is committed meanwhile will be announced and read as well. */
+  readonly following?: boolean
+}
+
+/** What a dataset is told whose reads are cheaper where every change of its rows is announced. */
+export interface Announced {
+  /**
+   * From now on every change is announced, and `proof` resolves to true if what was committed before it was called has been heard, with
+   * no gap since; undefined: not any more.
+   */
+  renew(proof: (() => Promise<boolean>) | undefined): void
+  /** Told of each change as it is heard, before any read that it leads to. */
+  hear(keys: Change['keys']): void
 }
 
 /** Of what PostgreSQL wants of a symbol, or of a part of it; another text means that it wants something else. */
@@ -77,6 +91,8 @@ export interface Dataset<W extends Wanted = Wanted, F extends Finding<W> = Findi
   readonly writers: Writers
   /** Absent where only the scrub finds changes that nobody announces. */
   readonly polling?: Polling
+  /** Absent where reads are the same, whether changes are announced or not. */
+  readonly announced?: Announced
   /** Key events that any write to a key of this kind sends, and that therefore mean no loss. */
   readonly ordinaryEvents?: readonly string[]
   /** True if what is wanted goes and takes its keys along, so that a key that is gone may be one that nothing wants any more. */

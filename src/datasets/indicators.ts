@@ -63,6 +63,7 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
     keys: [config.key],
     rank,
     writers: config.writers,
+    announced: newest,
     polling: {
       bySymbol: true,
       // Of what would be read, so that it misses nothing that a look would see; and it needs no column that tells of updates.

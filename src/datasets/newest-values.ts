@@ -1,50 +1,121 @@
 import type { IndicatorsConfig } from '../config/schema.js'
+import { NewestMemory, type NewestRow as Place, type Recalled } from '../decide/newest-memory.js'
 import type { Database } from '../postgres/database.js'
-import type { ReadOptions } from './dataset.js'
-import { newestSql, tablesOf } from './indicators-sql.js'
+import type { Announced, ReadOptions } from './dataset.js'
+import { knownSql, tablesOf, wholeSql } from './indicators-sql.js'
 
 /** The newest value of one parameter of one instance, as PostgreSQL prints it. */
-export type NewestRow = { symbol: string; timeframe: string; param: string; value: string | null }
+export type NewestRow = Place & { readonly value: string | null }
 
 /**
- * Reads the newest values, quickly where that is known to miss nothing. A look at the whole history is needed the first time, and
- * for symbols with a parameter that was last written long ago; it is taken again by every scrub.
+ * Reads the newest value of each parameter of each instance, exactly.
+ *
+ * Which parameters an instance has, only its whole history tells: no index that the tables have begins with instance and parameter, so
+ * one that was last written a million rows ago is found by nothing less. That is read whenever nothing is known, and by every look that
+ * is thorough. Between two such reads nothing needs to be taken on trust, as long as every change is announced:
+ *
+ * An earlier read saw, for an instance, the set K of its parameters and the time of each one's newest row. Let `floor` be the latest of
+ * these times, or the earliest time of any row written since, by an INSERT or as what an UPDATE made of a row, if that is earlier. Now
+ * one statement reads all rows from `floor` on, and of each parameter in K whose newest row was older, that row by its unique key.
+ * - A parameter with a row from `floor` on: its newest row is among those read.
+ * - Another parameter with rows at all: they are older than `floor`, hence were not written since, hence the earlier read saw them, and
+ *   the parameter is in K. If its newest row was older than `floor` and still stands, that is the newest, since no newer one came.
+ *   If it is gone, or if its newest row was not older and is gone, a parameter of K is missing from what was read, and the whole history
+ *   is read in the same breath.
+ * - A parameter outside K has no row older than `floor`.
+ *
+ * So the answer is that of the whole history, if all that was committed before the statement's snapshot has been heard. Who reads because
+ * something was heard need not wait for that: whatever is still on its way makes it read again. Everybody else asks for proof when the
+ * statement is done: a notification of our own has come back, behind all that was sent before; the triggers are the very same ones that
+ * stood when the memory began; and nothing that was heard meanwhile is older than the floor that was read from. Else the whole history is
+ * read.
  */
-export class NewestValues {
-  /** Symbols of which the quick look found as much as the thorough one. */
-  private readonly quick = new Set<string>()
+export class NewestValues implements Announced {
+  private readonly memory = new NewestMemory()
+  private proof: (() => Promise<boolean>) | undefined
 
   constructor(private readonly config: IndicatorsConfig) {}
 
-  async read(db: Database, symbols: readonly string[], { thorough, parts }: ReadOptions): Promise<NewestRow[]> {
-    const isQuick = (symbol: string): boolean => !thorough && this.quick.has(symbol)
-    const rest = symbols.filter((symbol) => !isQuick(symbol))
-    const [fast, slow] = await Promise.all([
-      this.query(db, symbols.filter(isQuick), false, parts),
-      this.query(db, rest, true, parts),
-    ])
-    if (!parts && rest.length > 0) this.learn(rest, slow, await this.query(db, rest, false, parts))
-    return [...fast, ...slow]
+  renew(proof: (() => Promise<boolean>) | undefined): void {
+    this.proof = proof
+    this.memory.renew(proof !== undefined)
   }
 
-  private learn(symbols: readonly string[], all: readonly NewestRow[], some: readonly NewestRow[]): void {
-    const missed = new Map(symbols.map((symbol) => [symbol, 0]))
-    for (const { symbol } of all) missed.set(symbol, (missed.get(symbol) ?? 0) + 1)
-    for (const { symbol } of some) missed.set(symbol, (missed.get(symbol) ?? 0) - 1)
-    for (const [symbol, count] of missed) {
-      if (count === 0) this.quick.add(symbol)
-      else this.quick.delete(symbol)
+  hear(keys: Parameters<Announced['hear']>[0]): void {
+    this.memory.hear(keys)
+  }
+
+  /** Oldest first, so that the last of a name is the newest. */
+  async read(db: Database, symbols: readonly string[], options: ReadOptions): Promise<NewestRow[]> {
+    const { parts, thorough, following = false } = options
+    const reading = this.memory.open(symbols, parts, thorough)
+    const { recalled } = reading
+    const { proof } = this
+    try {
+      const read = await this.query(db, symbols, parts, recalled)
+      const rows = recalled.size > 0 ? newestOf(read) : read
+      const isProven = following || recalled.size === 0 || ((await proof?.()) ?? false)
+      const doubtful = new Set([...lacking(recalled, rows), ...(following ? [] : reading.surpassed())])
+      if (!isProven) for (const { symbol } of recalled.values()) doubtful.add(symbol)
+      if (doubtful.size === 0) {
+        reading.learn(rows)
+        return rows
+      }
+      const whole = [
+        ...rows.filter(({ symbol }) => !doubtful.has(symbol)),
+        ...(await this.query(db, [...doubtful], parts, new Map())),
+      ]
+      reading.learn(whole)
+      return whole
+    } finally {
+      reading.close()
     }
   }
 
   private async query(
     db: Database,
     symbols: readonly string[],
-    thorough: boolean,
     parts: ReadonlySet<string> | undefined,
+    recalled: ReadonlyMap<string, Recalled>,
   ): Promise<NewestRow[]> {
     if (symbols.length === 0) return []
-    const values = [symbols, parts ? [...parts] : null]
-    return db.query<NewestRow>(newestSql(this.config, thorough), values, tablesOf(this.config))
+    const values: unknown[] = [symbols, parts ? [...parts] : null]
+    if (recalled.size === 0) return db.query<NewestRow>(wholeSql(this.config), values, tablesOf(this.config))
+    const known = [...recalled]
+    const older = known.flatMap(([instance, its]) => its.older.map((place) => ({ instance, ...place })))
+    values.push(
+      known.map(([instance]) => instance),
+      known.map(([, { symbol }]) => symbol),
+      known.map(([, { floor }]) => floor),
+      older.map(({ instance }) => instance),
+      older.map(({ param }) => param),
+      older.map(({ time }) => time),
+    )
+    return db.query<NewestRow>(knownSql(this.config), values, tablesOf(this.config))
   }
+}
+
+/** One row a parameter of an instance: the newest, which comes last. */
+function newestOf(rows: readonly NewestRow[]): NewestRow[] {
+  const newest = new Map<string, NewestRow>()
+  for (const row of rows) {
+    const key = keyOf(row)
+    // Anew, so that it stands where it was read.
+    newest.delete(key)
+    newest.set(key, row)
+  }
+  return [...newest.values()]
+}
+
+/** The symbols of instances of which a parameter that they had was not found. */
+function lacking(recalled: ReadonlyMap<string, Recalled>, rows: readonly NewestRow[]): Set<string> {
+  const found = new Set(recalled.size > 0 ? rows.map(keyOf) : [])
+  const lacks = ([instance, { symbol, params }]: [string, Recalled]): boolean =>
+    !params.every((param) => found.has(keyOf({ symbol, instance, param })))
+  return new Set([...recalled].filter(lacks).map(([, { symbol }]) => symbol))
+}
+
+/** No text of PostgreSQL holds the character in between. */
+function keyOf({ symbol, instance, param }: Pick<NewestRow, 'symbol' | 'instance' | 'param'>): string {
+  return `${symbol}\0${instance}\0${param}`
 }

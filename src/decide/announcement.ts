@@ -2,7 +2,22 @@
 export interface Change {
   /** `indicators`, `symbols`, or `candles.` and the timeframe. */
   readonly dataset: string
-  readonly keys: ReadonlyArray<{ readonly symbol: string; readonly part?: string }> | 'all'
+  readonly keys: readonly ChangedKey[] | 'all'
+}
+
+export interface ChangedKey {
+  readonly symbol: string
+  readonly part?: string
+  /** What was written of it; null if rows were only removed. Absent: whatever may have been. */
+  readonly written?: Written | null
+}
+
+/** Rows of indicator values that were inserted, or that an UPDATE made of others. */
+export interface Written {
+  /** The earliest of their times, as PostgreSQL writes it in JSON. */
+  readonly since: string
+  /** The instances that they are of; null: any of the symbol's. */
+  readonly ids: readonly string[] | null
 }
 
 /** What a listener sends to itself to learn that notifications still arrive. */
@@ -27,7 +42,11 @@ export function parseAnnouncement(payload: string): Announcement | undefined {
   if (!Array.isArray(keys) || !keys.every(isKey)) return undefined
   return {
     dataset,
-    keys: keys.map(([symbol, part]) => (part === undefined ? { symbol } : { symbol, part })),
+    keys: keys.map(([symbol, part, written]) => ({
+      symbol,
+      ...(part !== undefined && { part }),
+      ...(written !== undefined && { written }),
+    })),
   }
 }
 
@@ -48,6 +67,22 @@ function parseObject(text: string): Message | undefined {
   }
 }
 
-function isKey(key: unknown): key is [symbol: string, part?: string] {
-  return Array.isArray(key) && (key.length === 1 || key.length === 2) && key.every((name) => typeof name === 'string')
+type Key = readonly [symbol: string, part?: string, written?: Written | null]
+
+function isKey(key: unknown): key is Key {
+  if (!Array.isArray(key) || key.length < 1 || key.length > 3) return false
+  const [symbol, part, written] = key
+  return (
+    isText(symbol) && (key.length < 2 || isText(part)) && (key.length < 3 || written === null || isWritten(written))
+  )
+}
+
+function isWritten(value: unknown): value is Written {
+  if (typeof value !== 'object' || value === null) return false
+  const { since, ids } = value as Partial<Record<keyof Written, unknown>>
+  return isText(since) && (ids === null || (Array.isArray(ids) && ids.every(isText)))
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
 }

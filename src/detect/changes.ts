@@ -8,11 +8,15 @@ import { clientConfig } from '../postgres/database.js'
 import { quoteIdent, quoteLiteral } from '../postgres/identifiers.js'
 import { postgresTrouble } from '../postgres/trouble.js'
 
-/** What the listener tells. `listening` comes when LISTEN is committed and a notification of another session has arrived. */
+/**
+ * What the listener tells. `listening` comes when LISTEN is committed and a notification of another session has arrived; `echo` for
+ * each ping that is not its own.
+ */
 export type Heard =
   | { readonly kind: 'listening' }
   | { readonly kind: 'change'; readonly change: Change; readonly at: number }
   | { readonly kind: 'foreign'; readonly payload: string }
+  | { readonly kind: 'echo'; readonly ping: string }
 
 /** How often the listener has a notification sent to it, and how long that, or to begin, may take, in ms. */
 const BEAT = 15_000
@@ -104,6 +108,7 @@ class ListeningSession {
     if (!announcement) this.out.next({ kind: 'foreign', payload: payload.slice(0, 100) })
     else if (!('ping' in announcement)) this.out.next({ kind: 'change', change: announcement, at: steadyTime() })
     else if (announcement.ping === this.expected) this.pong()
+    else this.out.next({ kind: 'echo', ping: announcement.ping })
   }
 
   /** Has another session send what must arrive here. */
@@ -167,6 +172,6 @@ function deaf(which: string): Trouble {
   )
 }
 
-function token(): string {
+export function token(): string {
   return `${process.pid}-${Date.now()}-${Math.random()}`
 }

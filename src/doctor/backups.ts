@@ -4,6 +4,7 @@ import { type Backup, newestGood, ofServer, readShelf } from '../backup/shelf.js
 import type { Config } from '../config/schema.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
 import { Trouble } from '../errors.js'
+import type { Unchecked } from './facts.js'
 
 export interface BackupsRead {
   readonly facts: BackupFacts | undefined
@@ -11,14 +12,13 @@ export interface BackupsRead {
   readonly newest: Backup | undefined
   /** All of this server, newest first. */
   readonly all: readonly Backup[]
-  /** Why the folder could not be read. */
-  readonly trouble?: Trouble
+  readonly unchecked: readonly Unchecked[]
 }
 
 /** How long after its time a backup may still be on its way, in ms. */
 const GRACE = 3_600_000
 
-/** Reads which backups of the Redis in the configuration there are; nothing is known where the folder cannot be read. */
+/** Reads which backups of the Redis in the configuration there are; a folder that cannot be read is listed. */
 export async function readBackups({ redis, backup }: Config, now: number): Promise<BackupsRead> {
   const { dir, schedule, drill } = backup
   let shelf: Backup[]
@@ -26,7 +26,8 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
     shelf = await readShelf(dir)
   } catch (error) {
     if (!(error instanceof Trouble)) throw error
-    return { facts: undefined, newest: undefined, all: [], trouble: error }
+    const unchecked = { what: 'backups', why: `${error.message}: ${error.hint}`, grant: '' }
+    return { facts: undefined, newest: undefined, all: [], unchecked: [unchecked] }
   }
   const ours = ofServer(shelf, redis.url)
   const taken = ({ manifest }: Backup): number => Date.parse(manifest.taken_at)
@@ -39,6 +40,7 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
   return {
     newest,
     all: ours,
+    unchecked: [],
     facts: {
       dir,
       scheduled: schedule !== undefined,

@@ -54,7 +54,6 @@ export async function examine(
   const stake: KeysAtStake = census
     ? stakeOf(census, declared)
     : { ...stakeOf(undefined, declared), unclassified: state.keys ?? 0, expiring: (state.expires ?? 0) > 0 }
-  const { trouble } = backups
   const gone = census ? goneClasses(declared, census, backups.all, wire.database) : []
   const known = { access: access.access, backups: backups.facts, host, replicas, gone, shadowed }
   return {
@@ -71,7 +70,7 @@ export async function examine(
       ...access.unchecked,
       ...('classes' in counted ? counted.unchecked : [counted]),
       ...silent,
-      ...(trouble ? [{ what: 'backups', why: `${trouble.message}: ${trouble.hint}`, grant: '' }] : []),
+      ...backups.unchecked,
       ...(host ? [] : [ELSEWHERE]),
     ],
   }

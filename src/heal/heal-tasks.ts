@@ -56,7 +56,9 @@ export async function healTasks(
     const symbols = tasks.map(({ symbol }) => symbol)
     const thorough = tasks.some((task) => task.thorough)
     const gone = new Set(tasks.flatMap((task) => [...(task.gone ?? [])]))
-    return { ...outcome, result: await heal(dataset, { db, redis, live, signal }, { symbols, parts, thorough, gone }) }
+    const following = tasks.every(({ why }) => why === 'sync')
+    const scope = { symbols, parts, thorough, following, gone }
+    return { ...outcome, result: await heal(dataset, { db, redis, live, signal }, scope) }
   } catch (error) {
     if (signal.aborted)
       return { ...outcome, result: new Trouble('aborted', 'aborted', 'the next life goes on with it', true) }

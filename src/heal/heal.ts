@@ -25,6 +25,8 @@ export interface Scope {
   readonly symbols: readonly string[]
   readonly parts: ReadonlySet<string> | undefined
   readonly thorough: boolean
+  /** True if changes that were announced are the only reason. */
+  readonly following?: boolean
 }
 
 export interface HealScope extends Scope {

@@ -7,7 +7,13 @@ export type Announced =
   | { readonly kind: 'candles'; readonly symbol: string }
   | { readonly kind: 'instances'; readonly symbol: string; readonly timeframe: string }
   | { readonly kind: 'rows'; readonly symbol: string | undefined; readonly columns: readonly string[] }
-  | { readonly kind: 'values'; readonly symbol: string; readonly instance: string; readonly of: Instances }
+  | {
+      readonly kind: 'values'
+      readonly symbol: string
+      readonly instance: string
+      readonly time: string
+      readonly of: Instances
+    }
 
 /** The table in which a value finds the timeframe of its instance. */
 export interface Instances {
@@ -20,7 +26,10 @@ export interface Instances {
 const FULL = 7_300
 const LONGEST = 7_900
 /** More payloads than this for one statement become one that says: everything. */
-const MOST = 16
+const MOST = 64
+
+/** Bytes of the ids of instances in one key; more than that are not named. */
+const MOST_IDS = 400
 
 /** The events to announce, each with the transition tables that the functions read; one trigger can name tables for one event only. */
 export const EVENTS = {
@@ -118,7 +127,8 @@ IF pg_catalog.cardinality(payloads) > ${MOST}
 END IF;`
 
 /**
- * Fills `keys` with JSON texts, `["BTCUSDT","m1"]` or `["BTCUSDT"]`. A row that an UPDATE leaves as it was counts as well: the
+ * Fills `keys` with JSON texts, `["BTCUSDT","m1"]` or `["BTCUSDT"]`; those of values go on with what was written, or null if nothing
+ * was. A row that an UPDATE leaves as it was counts as well: the
  * reader finds nothing to do then, whereas to compare here could only miss something.
  */
 function gatherKeys(announced: Exclude<Announced, { kind: 'symbols' }>): string {
@@ -130,9 +140,8 @@ function gatherKeys(announced: Exclude<Announced, { kind: 'symbols' }>): string 
     return gather(`${symbol}, ${timeframe}`, (rows) => keysOf(rows, 'symbol', 'timeframe'))
   }
   const instance = `${quoteIdent(announced.instance)} AS instance`
-  const joined = (rows: string) => keysOf(joinInstances(rows, announced.of), 'symbol', 'timeframe')
   return `BEGIN
-${indent(2, gather(`${symbol}, ${instance}`, joined))}
+${indent(2, gatherValues(`${symbol}, ${instance}`, announced))}
 EXCEPTION WHEN OTHERS THEN
   -- The instances cannot be read, for instance for lack of a right: a symbol alone means all its timeframes.
 ${indent(
@@ -140,6 +149,40 @@ ${indent(
   gather(symbol, (rows) => keysOf(rows, 'symbol')),
 )}
 END;`
+}
+
+/** Rows that are removed, or that an UPDATE replaces, name their key, but no time that was written. */
+function gatherValues(columns: string, { time, of }: Extract<Announced, { kind: 'values' }>): string {
+  const earliest = `pg_catalog.min(${quoteIdent(time)})`
+  const rows = (table: string, written: string): string =>
+    `SELECT ${columns}, ${written} AS since FROM ${table} GROUP BY 1, 2`
+  const ids = 'pg_catalog.json_agg(instance::text) FILTER (WHERE since IS NOT NULL)'
+  const written = `CASE WHEN pg_catalog.min(since) IS NULL THEN 'null' ELSE pg_catalog.json_build_object(
+      'since', pg_catalog.to_json(pg_catalog.min(since)) #>> '{}',
+      'ids', CASE WHEN pg_catalog.octet_length((${ids})::text) <= ${MOST_IDS} THEN ${ids} END
+    )::text END`
+  const keys = (each: string): string => `SELECT pg_catalog.format('[%s]', pg_catalog.concat_ws(',',
+    pg_catalog.to_json(symbol), pg_catalog.to_json(timeframe), CASE WHEN timeframe IS NOT NULL THEN ${written} END))
+FROM (
+${indent(2, joinInstances(each, of))}
+) AS changed
+WHERE symbol IS NOT NULL
+GROUP BY symbol, timeframe`
+  const nothing = `CASE WHEN false THEN ${earliest} END`
+  const [fresh, replaced] = [rows('rekindle_rows', earliest), rows('rekindle_before', nothing)]
+  return `IF TG_OP = 'UPDATE' THEN
+  keys := ARRAY(
+${indent(4, keys(`${fresh}\nUNION ALL\n${replaced}`))}
+  );
+ELSIF TG_OP = 'INSERT' THEN
+  keys := ARRAY(
+${indent(4, keys(fresh))}
+  );
+ELSE
+  keys := ARRAY(
+${indent(4, keys(rows('rekindle_rows', nothing)))}
+  );
+END IF;`
 }
 
 /** The part of a row is the JSON of its key columns; rows without a symbol go by the name of their dataset. */
@@ -164,7 +207,7 @@ END IF;`
 
 /** Values that went together with their instance have lost their timeframe; the instance's own trigger announces it. */
 function joinInstances(rows: string, { table, id, timeframe }: Instances): string {
-  return `SELECT DISTINCT value.symbol, i.${quoteIdent(timeframe)}::text COLLATE "C" AS timeframe
+  return `SELECT value.symbol, i.${quoteIdent(timeframe)}::text COLLATE "C" AS timeframe, value.instance, value.since
 FROM (
 ${indent(2, rows)}
 ) AS value

@@ -269,8 +269,9 @@ function indicatorTables({ instances, values, columns: { instance, value } }: In
       columns: {
         'indicators.columns.value.instance': value.instance,
         'indicators.columns.value.symbol': value.symbol,
+        'indicators.columns.value.time': value.time,
       },
-      announced: { kind: 'values', symbol: value.symbol, instance: value.instance, of },
+      announced: { kind: 'values', symbol: value.symbol, instance: value.instance, time: value.time, of },
     },
   ]
 }

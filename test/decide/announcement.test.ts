@@ -49,6 +49,10 @@ describe('parseAnnouncement', () => {
     '{"v":1,"dataset":"indicators","keys":[[]]}',
     '{"v":1,"dataset":"indicators","keys":[["BTCUSDT",null]]}',
     '{"v":1,"dataset":"indicators","keys":[["BTCUSDT","m1","x"]]}',
+    '{"v":1,"dataset":"indicators","keys":[["BTCUSDT","m1",{"since":1,"ids":[]}]]}',
+    '{"v":1,"dataset":"indicators","keys":[["BTCUSDT","m1",{"since":"x"}]]}',
+    '{"v":1,"dataset":"indicators","keys":[["BTCUSDT","m1",{"since":"x","ids":[1]}]]}',
+    '{"v":1,"dataset":"indicators","keys":[["BTCUSDT","m1",null,"x"]]}',
     '{"v":1,"dataset":"indicators","keys":[["BTCUSDT"],[1]]}',
     '{"v":1,"ping":1}',
   ])('ignores %s', (payload) => {

@@ -2,9 +2,10 @@ import { Client } from 'pg'
 import { type Announcement, parseAnnouncement } from '../../src/decide/announcement.js'
 import { until } from '../support/until.js'
 
-/** A session that listens on a channel; `announced` gives the payloads that an act of some other session caused. */
+/** A session that listens on a channel; `heard` gives what an act of some other session caused, `announced` without what was `written`. */
 export interface Listener {
   payloads(act: () => Promise<unknown>): Promise<string[]>
+  heard(act: () => Promise<unknown>): Promise<(Announcement | undefined)[]>
   announced(act: () => Promise<unknown>): Promise<(Announcement | undefined)[]>
   close(): Promise<void>
 }
@@ -32,7 +33,13 @@ export async function listen(url: string, channel = 'rekindle'): Promise<Listene
   }
   return {
     payloads,
-    announced: async (act) => (await payloads(act)).map(parseAnnouncement),
+    heard: async (act) => (await payloads(act)).map(parseAnnouncement),
+    announced: async (act) => (await payloads(act)).map((payload) => withoutWritten(parseAnnouncement(payload))),
     close: () => client.end(),
   }
+}
+
+function withoutWritten(announcement: Announcement | undefined): Announcement | undefined {
+  if (!announcement || !('keys' in announcement) || announcement.keys === 'all') return announcement
+  return { ...announcement, keys: announcement.keys.map(({ written, ...key }) => key) }
 }

@@ -11,7 +11,7 @@ const tables = `
   CREATE TABLE tickers (symbol text, status text);
   CREATE TABLE ohlcv4_m1 (symbol text); CREATE TABLE ohlcv4_m5 (symbol text); CREATE TABLE ohlcv4_m15 (symbol text);
   CREATE TABLE indicator_instances_v4 (id int PRIMARY KEY, symbol text, timeframe text);
-  CREATE TABLE indicator_values_v4 (instance_id int, symbol text, value float8);`
+  CREATE TABLE indicator_values_v4 (instance_id int, symbol text, open_time timestamp, value float8);`
 
 const CANDLES = ['candles.m1', 'candles.m5', 'candles.m15']
 const BY_DEFAULT = ['indicators', 'symbols']
@@ -126,7 +126,7 @@ describe('installing and removing triggers', () => {
     await client.query(`CREATE SCHEMA "Other";
       CREATE TABLE "Other"."Sym bols.v1" ("S" text);
       CREATE TABLE "Other"."Inst" (id int, symbol text, timeframe text);
-      CREATE TABLE "Other"."Values" (instance_id int, symbol text);
+      CREATE TABLE "Other"."Values" (instance_id int, symbol text, open_time timestamp);
       CREATE TABLE "${long}_1" (symbol text); CREATE TABLE "${long}_2" (symbol text);
       CREATE TABLE "Other"."O'Hara $rekindle$ \\" (symbol text)`)
     await client.query(installSql(odd))
@@ -141,6 +141,8 @@ describe('installing and removing triggers', () => {
       { dataset: 'candles.5 "µ"', keys: [{ symbol: 'W' }] },
       { dataset: 'candles.m1', keys: [{ symbol: 'Y' }] },
       { dataset: 'candles.m5', keys: [{ symbol: 'Z' }] },
+      // Of the instance, and of its value.
+      { dataset: 'indicators', keys: [{ symbol: 'X', part: 'm1' }] },
       { dataset: 'indicators', keys: [{ symbol: 'X', part: 'm1' }] },
       { dataset: 'symbols', keys: 'all' },
     ])

@@ -41,16 +41,16 @@ describe('an announcement', () => {
         FROM generate_series(1, 5000) AS n, generate_series(1, 20) AS i`),
     )
     expect(payloads.length).toBeGreaterThan(1)
-    expect(payloads.length).toBeLessThanOrEqual(16)
+    expect(payloads.length).toBeLessThanOrEqual(64)
     expect(Math.max(...payloads.map((payload) => Buffer.byteLength(payload)))).toBeLessThan(8000)
     const symbols = await symbolsOf(payloads)
     expect(symbols).toHaveLength(5000)
     expect(new Set(symbols).size).toBe(5000)
   })
 
-  it('of more keys than 16 payloads hold is one that says: everything', async () => {
+  it('of more keys than 64 payloads hold is one that says: everything', async () => {
     const insert =
-      "INSERT INTO ohlcv4_m1 (symbol, open_time) SELECT md5(n::text), '2026-01-01' FROM generate_series(1, 5000) AS n"
+      "INSERT INTO ohlcv4_m1 (symbol, open_time) SELECT md5(n::text), '2026-01-01' FROM generate_series(1, 15000) AS n"
     expect(await listener.announced(() => run(insert))).toEqual([{ dataset: 'candles.m1', keys: 'all' }])
   })
 

@@ -1,0 +1,180 @@
+import type { Change, ChangedKey } from './announcement.js'
+import { groupBy } from './group-by.js'
+
+/** One row of what is wanted: the newest of a parameter of an instance; the time as PostgreSQL writes it in JSON. */
+export interface NewestRow {
+  readonly symbol: string
+  readonly timeframe: string
+  readonly instance: string
+  readonly param: string
+  readonly time: string
+}
+
+/** What a read may rely on for one instance. */
+export interface Recalled {
+  readonly symbol: string
+  readonly timeframe: string
+  /** Rows from this time on must be read. */
+  readonly floor: string
+  /** The newest rows that are older than that. */
+  readonly older: readonly { readonly param: string; readonly time: string }[]
+  /** All parameters that it had. */
+  readonly params: readonly string[]
+}
+
+/** Where the newest rows of one instance were seen to lie, latest first, and the oldest time written since, or the latest of these. */
+interface Known {
+  readonly timeframe: string
+  readonly groups: readonly { readonly time: string; readonly params: readonly string[] }[]
+  floor: string
+}
+
+/** Of texts like these, the lesser is the earlier. Infinite times, years of five digits and other types than timestamps are not. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?$/
+/** Lists of parameters are shared by instances, as long as there are no more different ones than this. */
+const SHARED = 10_000
+
+/** A read under way: what it may rely on, and what was announced since it began. */
+export interface Reading {
+  /** By instance. */
+  readonly recalled: ReadonlyMap<string, Recalled>
+  /** The symbols of which something remembered was relied on that was written to, or no longer holds, since. */
+  surpassed(): Set<string>
+  /** Takes in what was read: every newest row of the instances. */
+  learn(rows: readonly NewestRow[]): void
+  /** Ends it, also where it failed. */
+  close(): void
+}
+
+/**
+ * Remembers where the newest row of each parameter of each instance lies, for as long as every change is announced. What is announced
+ * lowers the time from which rows must be read; see {@link NewestValues} for why that is enough.
+ */
+export class NewestMemory {
+  private readonly known = new Map<string, Map<string, Known>>()
+  private readonly shared = new Map<string, readonly string[]>()
+  private readonly underWay = new Set<Change['keys'][]>()
+  /** Another number whenever everything was forgotten. */
+  private era = 0
+  private isOpen = false
+
+  /** From now on every change is announced, or not any more: nothing from before counts. */
+  renew(isAnnounced: boolean): void {
+    this.known.clear()
+    this.shared.clear()
+    this.isOpen = isAnnounced
+    this.era++
+  }
+
+  /** Rows of these symbols and timeframes have changed. */
+  hear(keys: Change['keys']): void {
+    for (const heard of this.underWay) heard.push(keys)
+    if (keys === 'all') this.known.clear()
+    else for (const key of keys) lower(this.known.get(key.symbol) ?? NOTHING, key)
+  }
+
+  /** Begins a read of some symbols and parts of them, which must be closed; nothing is recalled if it is to be `thorough`. */
+  open(symbols: readonly string[], parts: ReadonlySet<string> | undefined, thorough: boolean): Reading {
+    const recalled = thorough ? new Map<string, Recalled>() : this.recall(symbols, parts)
+    const heard: Change['keys'][] = []
+    const { era } = this
+    this.underWay.add(heard)
+    return {
+      recalled,
+      surpassed: () => (era === this.era ? surpassed(recalled, heard) : symbolsOf(recalled)),
+      learn: (rows) => {
+        if (this.isOpen && era === this.era) this.learn(symbols, parts, rows, heard)
+      },
+      close: () => this.underWay.delete(heard),
+    }
+  }
+
+  private recall(symbols: readonly string[], parts: ReadonlySet<string> | undefined): Map<string, Recalled> {
+    const recalled = new Map<string, Recalled>()
+    for (const symbol of symbols) {
+      for (const [instance, { timeframe, groups, floor }] of this.known.get(symbol) ?? []) {
+        if (parts && !parts.has(timeframe)) continue
+        const older = groups.flatMap(({ time, params }) =>
+          time < floor ? params.map((param) => ({ param, time })) : [],
+        )
+        const params = groups.flatMap((group) => group.params)
+        recalled.set(instance, { symbol, timeframe, floor, older, params })
+      }
+    }
+    return recalled
+  }
+
+  private learn(
+    symbols: readonly string[],
+    parts: ReadonlySet<string> | undefined,
+    rows: readonly NewestRow[],
+    heard: readonly Change['keys'][],
+  ): void {
+    if (heard.includes('all')) return
+    const keys = heard.flatMap((each) => (each === 'all' ? [] : each))
+    const read = groupBy(rows, ({ symbol }) => symbol)
+    for (const symbol of symbols) {
+      const its = this.known.get(symbol) ?? new Map<string, Known>()
+      for (const [instance, { timeframe }] of its) if (!parts || parts.has(timeframe)) its.delete(instance)
+      const fresh = new Map<string, Known>()
+      for (const [instance, places] of groupBy(read.get(symbol) ?? [], (row) => row.instance)) {
+        const known = this.knownOf(places)
+        if (known) fresh.set(instance, known)
+      }
+      for (const key of keys) if (key.symbol === symbol) lower(fresh, key)
+      for (const [instance, known] of fresh) its.set(instance, known)
+      if (its.size > 0) this.known.set(symbol, its)
+      else this.known.delete(symbol)
+    }
+  }
+
+  /** Undefined where the order of times cannot be told from their texts. */
+  private knownOf(rows: readonly NewestRow[]): Known | undefined {
+    const [first] = rows
+    if (!first || !rows.every(({ time }) => TIME.test(time))) return undefined
+    const groups = [...groupBy(rows, ({ time }) => time)]
+      .map(([time, its]) => ({ time, params: this.share(its.map(({ param }) => param).sort()) }))
+      .sort((a, b) => (a.time < b.time ? 1 : -1))
+    return { timeframe: first.timeframe, groups, floor: groups[0]?.time ?? first.time }
+  }
+
+  private share(params: readonly string[]): readonly string[] {
+    const key = JSON.stringify(params)
+    if (this.shared.size > SHARED) this.shared.clear()
+    const found = this.shared.get(key) ?? params
+    this.shared.set(key, found)
+    return found
+  }
+}
+
+const NOTHING = new Map<string, Known>()
+
+/** Notes that something was written: from when on; where that is not said, of the symbol nothing is known any more. */
+function lower(instances: Map<string, Known>, { written }: ChangedKey): void {
+  if (written === undefined) instances.clear()
+  if (!written) return
+  for (const id of written.ids ?? [...instances.keys()]) {
+    const known = instances.get(id)
+    if (!known) continue
+    if (!TIME.test(written.since)) instances.delete(id)
+    else if (written.since < known.floor) known.floor = written.since
+  }
+}
+
+function surpassed(recalled: ReadonlyMap<string, Recalled>, heard: readonly Change['keys'][]): Set<string> {
+  if (heard.includes('all')) return symbolsOf(recalled)
+  const keys = groupBy(
+    heard.flatMap((each) => (each === 'all' ? [] : each)),
+    ({ symbol }) => symbol,
+  )
+  const isSurpassed = ([instance, { symbol, floor }]: [string, Recalled]): boolean =>
+    (keys.get(symbol) ?? []).some(({ written }) => {
+      if (!written) return written === undefined
+      return (written.ids?.includes(instance) ?? true) && (!TIME.test(written.since) || written.since < floor)
+    })
+  return new Set([...recalled].filter(isSurpassed).map(([, { symbol }]) => symbol))
+}
+
+function symbolsOf(recalled: ReadonlyMap<string, Recalled>): Set<string> {
+  return new Set([...recalled.values()].map(({ symbol }) => symbol))
+}
