@@ -4,12 +4,10 @@ import { configKeys, namedColumn } from '../config/key-of.js'
 import type { Config } from '../config/schema.js'
 import type { Change } from '../decide/announcement.js'
 import { SYMBOLS_POLL } from '../decide/change-sources.js'
+import { coarse, nextWait } from '../decide/poll-pace.js'
 import type { Updates } from '../detect/updates.js'
 import { Trouble } from '../errors.js'
 import type { Conditions } from '../report/conditions.js'
-
-/** All polling together may keep PostgreSQL busy for one part in this many of the time. */
-const POLL_SHARE = 20
 
 export interface PollsContext {
   readonly config: Config
@@ -50,7 +48,7 @@ export class Polls {
     return asked
   }
 
-  /** Asks each of these again and again, but for at most one part in POLL_SHARE of the time for all of them. Emits nothing. */
+  /** Asks each of these again and again, but only for a small part of the time. Emits nothing. */
   loops(updates: readonly Updates[]): Observable<never>[] {
     const { poll } = this.context.config.watch
     return updates.map((each) => {
@@ -59,7 +57,7 @@ export class Polls {
         const at = performance.now()
         await this.ask(each)
         const took = performance.now() - at
-        wait = Math.max(poll, POLL_SHARE * updates.length * took)
+        wait = nextWait(wait, took, { poll, loops: updates.length })
         this.notePace(each.dataset, wait + took)
       }).pipe(repeat({ delay: () => timer(wait) }), ignoreElements())
     })
@@ -92,17 +90,11 @@ export class Polls {
   private notePace(dataset: string, pace: number): void {
     const { poll } = this.context.config.watch
     const told = this.paces.get(dataset) ?? poll
-    const now = pace <= 1.5 * poll ? poll : roundUp(pace)
+    const now = pace <= 1.5 * poll ? poll : coarse(pace)
     if (now <= told && now > told / 4) return
     this.paces.set(dataset, now)
     this.context.onPace()
   }
-}
-
-/** To one digit. */
-function roundUp(ms: number): number {
-  const unit = 10 ** Math.floor(Math.log10(ms))
-  return Math.ceil(ms / unit) * unit
 }
 
 function pollTrouble(dataset: string, { code, message, hint, passing }: Trouble, config: Config): Trouble {
