@@ -51,3 +51,9 @@ export class Trouble extends Error {
     super(message, options)
   }
 }
+
+/** The Trouble that an error is, or else that nobody had expected it. */
+export function troubleOf(error: unknown): Trouble {
+  if (error instanceof Trouble) return error
+  return new Trouble('unexpected', error instanceof Error ? error.message : String(error), 'please report this', false)
+}

@@ -22,5 +22,8 @@ GRANT SELECT ON tickers TO rekindle;
 GRANT SELECT ON ohlcv4_m1, ohlcv4_m5, ohlcv4_m15 TO rekindle;
 GRANT SELECT ON indicator_instances_v4, indicator_values_v4 TO rekindle;
 
+-- To read the WAL (sync.source: wal), a superuser must add: ALTER ROLE rekindle REPLICATION;
+-- That is a strong right: see docs/security.md.
+
 -- Where these tables have policies (row-level security), a superuser must add: ALTER ROLE rekindle BYPASSRLS;
 -- Without it Rekindle refuses to take a part for the whole; see docs/security.md.

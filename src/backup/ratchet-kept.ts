@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { Trouble } from '../errors.js'
 import type { AofPlace } from '../recover/aof-files.js'
 import { ifThere } from './files.js'
 
@@ -87,15 +88,34 @@ export function frozenPlace({ path, note: { folder, name } }: Freeze): AofPlace 
   return { dir: path, folder: folder ?? undefined, name }
 }
 
-/** Everything that is kept in a data directory, newest first; nothing if there is no such folder. */
-export async function readKept(dir: string): Promise<{ dumps: KeptDump[]; freezes: Freeze[] }> {
+/** Everything that is kept in a data directory, newest first. */
+export interface Kept {
+  readonly dumps: readonly KeptDump[]
+  readonly freezes: readonly Freeze[]
+  /** Why it cannot be told of some for which flush they are kept. */
+  readonly troubles: readonly Trouble[]
+}
+
+/** Reads what is kept in a data directory; nothing if there is no such folder. */
+export async function readKept(dir: string): Promise<Kept> {
   const home = join(dir, KEPT)
   const names = (await ifThere(readdir(home))) ?? []
   const dumps = names.filter((name) => /^dump-.*\.rdb$/.test(name)).map((name) => readDump(join(home, name)))
-  const freezes = names.filter((name) => name.startsWith('flush-')).map((name) => readFreeze(join(home, name)))
+  const troubles: Trouble[] = []
+  const freezes = names
+    .filter((name) => name.startsWith('flush-'))
+    .map((name) =>
+      readFreeze(join(home, name)).catch((error: Trouble): undefined => {
+        troubles.push(error)
+      }),
+    )
   const newestFirst = <T extends { at: number }>(found: (T | undefined)[]): T[] =>
     found.filter((each) => each !== undefined).sort((a, b) => b.at - a.at)
-  return { dumps: newestFirst(await Promise.all(dumps)), freezes: newestFirst(await Promise.all(freezes)) }
+  return {
+    dumps: newestFirst(await Promise.all(dumps)),
+    freezes: newestFirst(await Promise.all(freezes)),
+    troubles,
+  }
 }
 
 async function readDump(path: string): Promise<KeptDump | undefined> {
@@ -104,14 +124,17 @@ async function readDump(path: string): Promise<KeptDump | undefined> {
   return found && { path, at: found.mtimeMs, inode: found.ino, bytes: found.size }
 }
 
-/** What is kept of a flush in this folder; undefined if nothing is. */
+/** What is kept of a flush in this folder; undefined if nothing is. Rejects with a Trouble if that cannot be told. */
 export async function readFreeze(path: string): Promise<Freeze | undefined> {
   try {
-    const parsed = note.safeParse(JSON.parse(await readFile(join(path, NOTE), 'utf8')))
-    const at = parsed.data?.flushes.at(-1)?.at
-    return parsed.success && at !== undefined ? { path, note: parsed.data, at: Date.parse(at) } : undefined
-  } catch {
-    return undefined
+    const text = await ifThere(readFile(join(path, NOTE), 'utf8'))
+    if (text === undefined) return undefined
+    const read = note.parse(JSON.parse(text))
+    return { path, note: read, at: Date.parse(read.flushes.at(-1)?.at ?? '') }
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'it is not what Rekindle writes'
+    const hint = 'if there is a dump.rdb in that folder, rekindle recover --backup brings keys back from it'
+    throw new Trouble('bad_backup', `${path}: passed over, for its ${NOTE} cannot be read (${why})`, hint, false)
   }
 }
 

@@ -209,7 +209,7 @@ class OpenRatchet implements Ratchet {
       await act()
     } catch (error) {
       // Without a connection nothing can be said of the folder; others tell of that.
-      const isOfFiles = error instanceof Trouble || (error as NodeJS.ErrnoException).path !== undefined
+      const isOfFiles = error instanceof Trouble || (error as NodeJS.ErrnoException).syscall !== undefined
       if (isOfFiles) this.tell(linkTrouble(error, path))
     }
   }

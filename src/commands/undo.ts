@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { unlessRefused, withServer } from '../backup/server-story.js'
-import { newestGood, readShelf } from '../backup/shelf.js'
+import { type Backup, newestGood, readShelf } from '../backup/shelf.js'
 import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
@@ -86,11 +86,20 @@ async function bringBack({ config, patience, progress }: Session, call: UndoCall
 
 /** Says which backup there is instead. */
 async function withNewestBackup({ code, message, hint, passing }: Trouble, { backup }: Config): Promise<Trouble> {
-  const newest = newestGood(await readShelf(backup.dir).catch(() => []))
-  const told = newest
-    ? `rekindle recover brings keys back from a backup; the newest is of ${newest.manifest.taken_at}: ${newest.path}`
-    : `rekindle recover brings keys back from a backup, but there is none in ${backup.dir}`
-  return new Trouble(code, message, hint.replace(FROM_BACKUP, told), passing)
+  const told = await readShelf(backup.dir).then(
+    (shelf) => sayNewest(newestGood(shelf), backup.dir),
+    (error: Trouble) => `, if there is one: ${error.message} (${error.hint})`,
+  )
+  return new Trouble(
+    code,
+    message,
+    hint.replace(FROM_BACKUP, `rekindle recover brings keys back from a backup${told}`),
+    passing,
+  )
+}
+
+function sayNewest(newest: Backup | undefined, dir: string): string {
+  return newest ? `; the newest is of ${newest.manifest.taken_at}: ${newest.path}` : `, but there is none in ${dir}`
 }
 
 function answer(undone: Undone, call: UndoCall, took: number): Answer {

@@ -7,11 +7,12 @@ import type { Config } from '../config/schema.js'
 import { isBackupMissed, isDrillDue } from '../decide/backup-plan.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
 import { readBackups } from '../doctor/backups.js'
-import { Trouble } from '../errors.js'
+import { Trouble, troubleOf } from '../errors.js'
 import { abortable } from '../flow/abortable.js'
 import { pause } from '../pause.js'
 import { drill } from '../recover/drill.js'
 import type { Truth } from '../recover/postgres-share.js'
+import type { Conditions } from '../report/conditions.js'
 import type { Emit, LogEvent } from '../report/events.js'
 import { type BeginWork, unwatched } from './work.js'
 
@@ -32,6 +33,7 @@ export interface BackupsContext {
   readonly config: Config
   /** What a drill compares with. */
   readonly truth: Truth
+  readonly conditions: Pick<Conditions, 'failed' | 'worked'>
   readonly emit: Emit
   /** Told of every backup and drill. */
   readonly beginWork?: BeginWork
@@ -39,13 +41,15 @@ export interface BackupsContext {
 
 /** Takes backups by the schedule and proves them, and knows which there are. */
 export class Backups {
-  /** What findings about backups are drawn from; undefined before the first look, and where the folder cannot be read. */
+  /** What findings about backups are drawn from; undefined before the first look, and while the folder cannot be read. */
   facts: BackupFacts | undefined
   /** The newest that has not failed its proof. */
   newest: Backup | undefined
 
   /** The one that lost keys would come from. */
   preferred: Backup | undefined
+  /** False while the folder cannot be read: then the others are as they were when it could. */
+  isReadable = true
   /** When a drill of each kind was last tried, by the steady clock: one that could not be done leaves no proof. */
   private readonly tried = new Map<string, number>()
 
@@ -138,13 +142,15 @@ export class Backups {
     await this.look()
   }
 
-  /** Looks at what there is; where that cannot be read, the findings of the doctor say so. */
+  /** Looks at what there is. */
   private async look(): Promise<void> {
-    const { config, emit } = this.context
-    const { facts, newest } = await readBackups(config, Date.now())
+    const { config, conditions, emit } = this.context
+    const { facts, newest, all: backups, trouble } = await readBackups(config, Date.now())
     this.facts = facts
+    this.isReadable = trouble === undefined
+    if (trouble) return conditions.failed('backups', trouble)
+    conditions.worked('backups')
     this.newest = newest
-    const backups = await this.shelf()
     const wanted = config.keys.flatMap(({ match, recovery }) => (recovery === 'backup' ? [match] : []))
     this.preferred = worthTrying(backups, wanted)[0]
     const proof = backups.find(({ manifest }) => manifest.proof)?.manifest.proof
@@ -162,6 +168,7 @@ export class Backups {
   /** The backups of this Redis, newest first; none where the folder cannot be read. */
   private async shelf(): Promise<Backup[]> {
     const { backup, redis } = this.context.config
+    // Each look tells of that.
     return ofServer(await readShelf(backup.dir).catch(() => []), redis.url)
   }
 
@@ -184,12 +191,6 @@ export class Backups {
     this.context.emit({ event: 'backup_failed', stage, code, reason: message, hint })
     return trouble
   }
-}
-
-function troubleOf(error: unknown): Trouble {
-  if (error instanceof Trouble) return error
-  const { message } = error instanceof Error ? error : new Error(String(error))
-  return new Trouble('unexpected', message, 'please report this', false)
 }
 
 function cutOff(): Trouble {

@@ -1,7 +1,5 @@
 import {
-  catchError,
   defer,
-  EMPTY,
   filter,
   finalize,
   ignoreElements,
@@ -10,6 +8,7 @@ import {
   mergeMap,
   type Observable,
   of,
+  retry,
   Subject,
   share,
   shareReplay,
@@ -24,7 +23,7 @@ import { liveValuesOf } from '../datasets/live.js'
 import { watchLives } from '../detect/lives.js'
 import { secondDaemon, watchOtherDaemons } from '../detect/other-daemons.js'
 import { readSymbols } from '../detect/roster.js'
-import { Trouble } from '../errors.js'
+import { Trouble, troubleOf } from '../errors.js'
 import { latest } from '../flow/latest.js'
 import type { Database } from '../postgres/database.js'
 import { openDatabase } from '../postgres/database.js'
@@ -84,8 +83,14 @@ export function guardRedis(
     const db = watched(pool, conditions, () => recoveries.next())
     const datasets = datasetsOf(config)
     const readEnabled = (): Promise<string[]> => readSymbols(db, config)
-    const backups = new Backups({ config, truth: { db, datasets, readSymbols: readEnabled }, emit, beginWork })
-    const inventory = new Inventory(config, () => backups.preferred, emit)
+    const backups = new Backups({
+      config,
+      truth: { db, datasets, readSymbols: readEnabled },
+      conditions,
+      emit,
+      beginWork,
+    })
+    const inventory = new Inventory(config, backups, emit)
     const guard = new Guard(datasets, emit, {
       storm,
       classLosses: (probe, missing) => inventory.losses(probe, missing),
@@ -115,7 +120,7 @@ export function guardRedis(
       : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
     // What another PostgreSQL holds was not told as a change.
     const reread = known.watch(db).pipe(
-      map(() => Date.now()),
+      map(() => steadyTime()),
       mergeMap((at) =>
         ['symbols', ...datasets.map(({ name }) => name)].map((dataset) => ({ dataset, keys: 'all', at }) as const),
       ),
@@ -167,7 +172,7 @@ export function guardRedis(
   })
 }
 
-/** Warns of a second daemon on the same Redis; where that cannot be seen, it is no news. */
+/** Warns of a second daemon on the same Redis. */
 function watchForOthers(life: Life, server: string, conditions: Conditions): Observable<never> {
   return watchOtherDaemons(life).pipe(
     tap(([other]) => {
@@ -175,7 +180,8 @@ function watchForOthers(life: Life, server: string, conditions: Conditions): Obs
       else conditions.worked('second_daemon')
     }),
     ignoreElements(),
-    catchError(() => EMPTY),
+    // Where the right to see clients is missing, that is all that is lost; a look that failed for another reason is done again.
+    retry({ delay: 60_000 }),
   )
 }
 
@@ -219,8 +225,9 @@ function watchRosters(
           conditions.worked('symbols')
           return symbols
         } catch (error) {
-          if (error instanceof Trouble && !/^postgres_(unreachable|refused)$/.test(error.code))
-            conditions.failed('symbols', error)
+          const trouble = troubleOf(error)
+          // A server that is away is told of by its own condition.
+          if (!/^postgres_(unreachable|refused)$/.test(trouble.code)) conditions.failed('symbols', trouble)
           return undefined
         }
       },

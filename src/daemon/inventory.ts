@@ -1,4 +1,3 @@
-import type { Backup } from '../backup/shelf.js'
 import { dateOf, steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
@@ -10,6 +9,7 @@ import type { KeyClass } from '../model.js'
 import { missingKeys } from '../redis/presence.js'
 import type { Wire } from '../redis/wire.js'
 import type { ClassLoss, Emit } from '../report/events.js'
+import type { Backups } from './backups.js'
 
 /** A count that began this shortly before a loss was noticed, in ms, may have missed what was gone already. */
 const SETTLED = 3_000
@@ -33,8 +33,8 @@ export class Inventory {
 
   constructor(
     private readonly config: Config,
-    /** The backup that lost keys would come from: for what the alert says, and for what was there as long as nothing was counted. */
-    private readonly backup: () => Backup | undefined,
+    /** Where lost keys would come from: for what the alert says, and for what was there as long as nothing was counted. */
+    private readonly backups: Pick<Backups, 'preferred' | 'isReadable'>,
     private readonly emit: Emit,
   ) {
     this.classes = classesOf(config)
@@ -143,7 +143,7 @@ export class Inventory {
 
   /** Where nothing was counted yet: the daemon was started after the loss. The backup tells what there was. */
   private async sharesSinceBackup(wire: Wire, known: ReadonlyMap<KeyClass | undefined, number>): Promise<ClassShare[]> {
-    const { keys, taken_at } = this.backup()?.manifest ?? {}
+    const { keys, taken_at } = this.backups.preferred?.manifest ?? {}
     if (!keys || taken_at === undefined) return []
     const counted = await countClasses(wire, this.classify, { limits: QUICKLY, samples: () => 0 })
     return keys.classes.map(({ match, recovery, keys: before }) => {
@@ -161,7 +161,7 @@ export class Inventory {
   }
 
   private tell({ match, recovery, impact, keys, at, gone }: ClassShare): ClassLoss {
-    const backup = this.backup()
+    const { preferred: backup, isReadable } = this.backups
     const newest = backup && { path: backup.path, takenAt: backup.manifest.taken_at }
     return {
       match,
@@ -175,6 +175,7 @@ export class Inventory {
         newest,
         this.config.recover.auto,
         !this.config.keys.some((each) => each.match === match),
+        isReadable,
       ),
     }
   }

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { isWipedOut } from '../decide/class-losses.js'
 import { classifier } from '../decide/classes.js'
-import { Trouble } from '../errors.js'
+import { Trouble, troubleOf } from '../errors.js'
 import { abortable } from '../flow/abortable.js'
 import type { Cause } from '../model.js'
 import { pause } from '../pause.js'
@@ -194,9 +194,4 @@ async function undo(
     signal.throwIfAborted()
     return undefined
   }
-}
-
-function troubleOf(error: unknown): Trouble {
-  if (error instanceof Trouble) return error
-  return new Trouble('unexpected', error instanceof Error ? error.message : String(error), 'please report this', false)
 }

@@ -37,16 +37,19 @@ export function isWipedOut({ keys, gone }: Pick<ClassShare, 'keys' | 'gone'>): b
   return keys > 0 && gone !== undefined && gone >= WIPED_OUT * keys
 }
 
-/** What brings a class back, in a few words with the command; `newest` is the newest good backup. */
+/** What brings a class back, in a few words with the command; `newest` is the newest good backup that is known of. */
 export function comesBack(
   { match, recovery }: Pick<ClassCount, 'match' | 'recovery'>,
   newest: { readonly path: string; readonly takenAt: string } | undefined,
   auto: boolean,
   isOfDataset = true,
+  isReadable = true,
 ): string {
   if (recovery === 'postgres')
     return isOfDataset ? 'from PostgreSQL, by itself, now' : 'from PostgreSQL, but by no dataset of Rekindle'
   if (recovery === 'itself') return 'by its own writers'
+  if (!newest && !isReadable)
+    return 'perhaps from a backup: backup.dir cannot be read; `rekindle undo` may find what Redis kept'
   if (!newest) return 'by nothing: there is no backup; `rekindle undo` may still find what Redis kept'
   if (recovery === null) return `unknown: no class matches; a backup of ${newest.takenAt} may hold it`
   const from = `from the backup of ${newest.takenAt}`

@@ -4,7 +4,6 @@ import { type Backup, newestGood, ofServer, readShelf } from '../backup/shelf.js
 import type { Config } from '../config/schema.js'
 import type { BackupFacts } from '../decide/risks-facts.js'
 import { Trouble } from '../errors.js'
-import type { Unchecked } from './facts.js'
 
 export interface BackupsRead {
   readonly facts: BackupFacts | undefined
@@ -12,13 +11,14 @@ export interface BackupsRead {
   readonly newest: Backup | undefined
   /** All of this server, newest first. */
   readonly all: readonly Backup[]
-  readonly unchecked: readonly Unchecked[]
+  /** Why the folder could not be read. */
+  readonly trouble?: Trouble
 }
 
 /** How long after its time a backup may still be on its way, in ms. */
 const GRACE = 3_600_000
 
-/** Reads which backups of the Redis in the configuration there are; a folder that cannot be read is listed. */
+/** Reads which backups of the Redis in the configuration there are; nothing is known where the folder cannot be read. */
 export async function readBackups({ redis, backup }: Config, now: number): Promise<BackupsRead> {
   const { dir, schedule, drill } = backup
   let shelf: Backup[]
@@ -26,8 +26,7 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
     shelf = await readShelf(dir)
   } catch (error) {
     if (!(error instanceof Trouble)) throw error
-    const unchecked = { what: 'backups', why: `${error.message}: ${error.hint}`, grant: '' }
-    return { facts: undefined, newest: undefined, all: [], unchecked: [unchecked] }
+    return { facts: undefined, newest: undefined, all: [], trouble: error }
   }
   const ours = ofServer(shelf, redis.url)
   const taken = ({ manifest }: Backup): number => Date.parse(manifest.taken_at)
@@ -40,7 +39,6 @@ export async function readBackups({ redis, backup }: Config, now: number): Promi
   return {
     newest,
     all: ours,
-    unchecked: [],
     facts: {
       dir,
       scheduled: schedule !== undefined,

@@ -54,6 +54,7 @@ export async function examine(
   const stake: KeysAtStake = census
     ? stakeOf(census, declared)
     : { ...stakeOf(undefined, declared), unclassified: state.keys ?? 0, expiring: (state.expires ?? 0) > 0 }
+  const { trouble } = backups
   const gone = census ? goneClasses(declared, census, backups.all, wire.database) : []
   const known = { access: access.access, backups: backups.facts, host, replicas, gone, shadowed }
   return {
@@ -70,7 +71,7 @@ export async function examine(
       ...access.unchecked,
       ...('classes' in counted ? counted.unchecked : [counted]),
       ...silent,
-      ...backups.unchecked,
+      ...(trouble ? [{ what: 'backups', why: `${trouble.message}: ${trouble.hint}`, grant: '' }] : []),
       ...(host ? [] : [ELSEWHERE]),
     ],
   }

@@ -85,6 +85,7 @@ async function stillWanted(
     const its = missing.filter((key) => holdings.ownerOf(key)?.dataset === name)
     const symbols = new Set(its.flatMap((key) => holdings.ownerOf(key)?.symbol ?? []))
     if (its.length === 0) continue
+    // What cannot be read now is missed, and healing it tells why it cannot.
     const reading = await dataset
       .read(sides.db, [...symbols], { thorough: false, parts: undefined, time: () => redisTime(sides.redis) })
       .catch(() => undefined)

@@ -1,6 +1,7 @@
 import { mkdir, rename, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { syncFolder } from '../backup/files.js'
+import { Trouble } from '../errors.js'
 
 /** Something that was written under an unfinished name, and what it is to be called. */
 export interface Ready {
@@ -10,7 +11,7 @@ export interface Ready {
 
 /**
  * Moves what stands in a directory aside and gives what is ready its names, both or neither: where that fails, what was moved is put
- * back. Rejects with the error of the file system.
+ * back. Rejects with the error of the file system, or with a Trouble where that fails as well.
  */
 export async function putInPlace(
   dir: string,
@@ -31,7 +32,19 @@ export async function putInPlace(
     if (old.length > 0) await syncFolder(aside)
     await syncFolder(dir)
   } catch (error) {
-    for (const step of undo.reverse()) await step().catch(() => undefined)
-    throw error
+    const left: unknown[] = []
+    for (const step of undo.reverse()) await step().catch((failure: unknown) => left.push(failure))
+    throw left.length === 0 ? error : halfway(dir, aside, [error, ...left])
   }
+}
+
+function halfway(dir: string, aside: string, errors: readonly unknown[]): Trouble {
+  const why = errors.map((error) => (error as Error).message).join('; ')
+  const hint = `before the server is started, look at ${dir}: what is missing there is in ${aside}, or is called .unfinished-…`
+  return new Trouble(
+    'bad_folder',
+    `${dir}: neither could the backup be put in place nor all be put back: ${why}`,
+    hint,
+    false,
+  )
 }

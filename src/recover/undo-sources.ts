@@ -64,7 +64,8 @@ export async function findSources(
       return []
     }
   }
-  const { freezes } = await readKept(folder.dir)
+  const { freezes, troubles: unreadable } = await readKept(folder.dir)
+  troubles.push(...unreadable)
   const frozen: UndoSource[] = []
   for (const freeze of freezes) frozen.push(...(await attempt(freeze.path, () => readFreeze(freeze, find))))
   const live = folder.appendOnly ? await attempt(folder.aof.dir, () => readLive(folder, find, options.work)) : []

@@ -78,7 +78,7 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
     const since = steadyTime()
     const facts = await usableFacts(probe, server, onWaiting, signal)
     const [bulk, ears] = await Promise.all([openWire('rekindle-bulk'), openEars()])
-    const earsId = await ears.client('ID').catch(() => undefined)
+    const earsId = await ears.client('ID').catch(unlessForbidden)
     let fail: (trouble: Trouble) => void = () => undefined
     const ended = new Promise<never>((_, reject) => {
       fail = reject
@@ -93,6 +93,11 @@ export async function openLife({ url, server, onWaiting, signal }: OpenOptions):
     close()
     throw redisTrouble(error, server)
   }
+}
+
+/** Without its id nothing can be announced to it: said when that is turned on. */
+function unlessForbidden(error: Error): undefined {
+  if (!FORBIDDEN.test(error.message)) throw error
 }
 
 /** Asks INFO until the server has loaded its data and is no replica. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { troubleOf } from '../errors.js'
 import type { Board } from '../report/board.js'
 import { type Readiness, readinessOf, readinessOfSymbol } from '../report/readiness.js'
 import type { Address } from './address.js'
@@ -31,7 +32,6 @@ const NO_SUCH_PAGE = refusal(
   'there is /, /healthz, /readyz, /readyz?symbol=NAME, /readyz?verbose, /metrics, /status.json and /events',
 )
 const EVENTS = answer(200, 'text/event-stream', '')
-const BROKEN = refusal(500, 'this cannot be told; please report it')
 const TOO_MANY = refusal(503, 'too many watch already', ['Retry-After', '10'])
 
 /** Answers requests to `address`. What everyone is told alike is made once for all of them. */
@@ -46,7 +46,7 @@ export function routes(address: Address, { board, pulse, stream, metrics }: Sour
   const scrape = atMostEvery(FRESH, () =>
     metrics.text().then(
       (text) => answer(200, metrics.contentType, text),
-      () => refusal(500, 'the metrics could not be gathered'),
+      (error: unknown) => refusal(500, `the metrics could not be gathered: ${troubleOf(error).message}`),
     ),
   )
   const readyz = ofEachVersion(board, () => ({}))
@@ -82,13 +82,17 @@ export function routes(address: Address, { board, pulse, stream, metrics }: Sour
     const reply = (answer: Answer | undefined): void => {
       if (answer) send(request, response, answer)
     }
+    // Whoever asked is told; what is guarded goes on.
+    const fail = (error: unknown): void => {
+      if (response.headersSent) response.destroy()
+      else reply(refusal(500, `this cannot be told; please report it: ${troubleOf(error).message}`))
+    }
     try {
       const answer = answerTo(request, response)
-      if (answer instanceof Promise) void answer.then(reply)
+      if (answer instanceof Promise) answer.then(reply).catch(fail)
       else reply(answer)
-    } catch {
-      if (response.headersSent) response.destroy()
-      else reply(BROKEN)
+    } catch (error) {
+      fail(error)
     }
   }
 }

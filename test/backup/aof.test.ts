@@ -206,6 +206,21 @@ describeOwnServers('a copy of the append-only file', () => {
     await redis.stop()
   })
 
+  it('that was killed, and of which it cannot be read what the setting was, is told of and not forgotten', async () => {
+    const redis = await startRedis({ args: [...WITH_AOF, ...AT_ONCE] })
+    const dir = folder()
+    await redis.cli('CONFIG', 'SET', 'auto-aof-rewrite-percentage', 0)
+    const marker = await markerOf(redis)
+    mkdirSync(join(dir, marker))
+    await expect(putRewritesBack({ url: redis.url, dir })).rejects.toMatchObject({
+      code: 'bad_folder',
+      message: expect.stringContaining(`${marker} cannot be read (EISDIR)`),
+      hint: expect.stringContaining('CONFIG SET auto-aof-rewrite-percentage'),
+    })
+    expect(namesIn(dir)).toEqual([marker])
+    await redis.stop()
+  })
+
   it('that cannot put the setting back leaves its value for the next one, and says what to do', async () => {
     const redis = await startRedis({ args: [...WITH_AOF, ...AT_ONCE] })
     await redis.cli('ACL', 'SETUSER', 'rekindle', 'on', '>hush', '~*', '&*', '+@all', '-config')

@@ -1,4 +1,16 @@
-import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -263,6 +275,31 @@ describe('the append-only file', () => {
     await until(() => troubles.length === 2, { timeout: 8_000 })
     expect(troubles[1]).toBeUndefined()
     expect(await ask('CONFIG', 'GET', 'auto-aof-rewrite-percentage')).toContain('70')
+  })
+
+  test('what was not answered is taken to be done, and set back', async () => {
+    await clear(redis.dir)
+    let isLost = false
+    const { ratchet, ask } = await watchOver(redis.url, (plain) => async (...args) => {
+      const reply = await plain(...args)
+      if (args[1] !== 'SET' || isLost) return reply
+      isLost = true
+      throw new Error('the connection was closed')
+    })
+    await until(async () => (await readdir(redis.dir)).includes('rekindle-kept'))
+    await ratchet.freeze('flush')
+    expect(isLost).toBe(true)
+    await until(async () => String(await ask('CONFIG', 'GET', 'auto-aof-rewrite-percentage')).endsWith('70'), {
+      timeout: 8_000,
+    })
+  })
+
+  test('it is told where it cannot be read what the setting was', async () => {
+    const marker = join(redis.dir, 'rekindle-kept', 'rewrites-are-off.txt')
+    await mkdir(marker)
+    const { troubles } = await watchOver(redis.url)
+    await until(() => troubles.some((trouble) => trouble?.message.includes('EISDIR')))
+    await rm(marker, { recursive: true })
   })
 
   test('a process that was ended in the middle leaves the rewrites off no longer than until the next begins', async () => {

@@ -66,6 +66,17 @@ test('an earlier flush is told of, and undone if it is named', async () => {
   )
 })
 
+test('where the folder of the backups cannot be read, that is said instead', async () => {
+  await redis.cli('FLUSHALL')
+  const file = join(await mkdtemp(join(tmpdir(), 'rekindle-undo-file-')), 'file')
+  await writeFile(file, '')
+  const { stderr } = await rekindle(
+    ['undo', '--config', writeConfig({ candles: { layout: 'sortedset' }, backup: { dir: file } }), '--flush', '99'],
+    env(),
+  )
+  expect(stderr).toContain(`rekindle recover brings keys back from a backup, if there is one: ${file}: it is no folder`)
+})
+
 test('the newest backup is named where there is nothing to undo', async () => {
   const other = await startRedis()
   const shelf = await mkdtemp(join(tmpdir(), 'rekindle-undo-shelf-'))

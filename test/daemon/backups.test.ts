@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import { readShelf, writeManifest } from '../../src/backup/shelf.js'
 import { type Config, configSchema } from '../../src/config/schema.js'
 import { Backups } from '../../src/daemon/backups.js'
 import type { BeginWork } from '../../src/daemon/work.js'
+import { Conditions } from '../../src/report/conditions.js'
 import type { LogEvent } from '../../src/report/events.js'
 import { until, useRedis } from '../support/servers.js'
 
@@ -31,8 +32,10 @@ describe('backups of the daemon', () => {
       backup: { dir: join(dir, 'shelf'), ...backup },
     })
     const db = { query: () => Promise.reject(new Error('PostgreSQL is away')) }
+    const conditions = new Conditions((e) => events.push(e))
     return new Backups({
       config,
+      conditions,
       truth: { db, datasets: [], readSymbols: async () => [] },
       emit: (e) => events.push(e),
       ...(beginWork && { beginWork }),
@@ -55,6 +58,32 @@ describe('backups of the daemon', () => {
     await backups.prove(backups.newest, signal())
     expect(named('drill')).toMatchObject([{ file: taken?.file, keys: 1 }])
     expect(named('backups_seen').at(-1)).toMatchObject({ count: 1, last_proof_ok: true })
+  })
+
+  test('a folder that cannot be read is told, and not taken for an empty one', async () => {
+    const backups = open({})
+    await backups.backUp(signal())
+    const { newest, preferred } = backups
+    expect(preferred).toBeDefined()
+    const seen = named('backups_seen').length
+    renameSync(join(dir, 'shelf'), join(dir, 'elsewhere'))
+    writeFileSync(join(dir, 'shelf'), '')
+    const watching = backups.watch(10).subscribe()
+    try {
+      await until(() => named('degraded').length > 0)
+      expect(named('degraded')).toMatchObject([
+        { what: 'backups', code: 'bad_folder', reason: `${join(dir, 'shelf')}: it is no folder` },
+      ])
+      expect(backups).toMatchObject({ facts: undefined, newest, preferred, isReadable: false })
+      expect(named('backups_seen')).toHaveLength(seen)
+      rmSync(join(dir, 'shelf'))
+      renameSync(join(dir, 'elsewhere'), join(dir, 'shelf'))
+      await until(() => named('recovered').length > 0)
+      await until(() => backups.facts)
+      expect(backups.isReadable).toBe(true)
+    } finally {
+      watching.unsubscribe()
+    }
   })
 
   test('a command that fails is an alert, and the backup stays', async () => {

@@ -35,6 +35,7 @@ describe('what brings a class back', () => {
     )
     expect(comesBack(users, newest, true)).toContain('by itself')
     expect(comesBack(users, undefined, true)).toContain('there is no backup')
+    expect(comesBack(users, undefined, true, true, false)).toContain('backup.dir cannot be read')
     expect(comesBack({ match: null, recovery: null }, newest, false)).toContain('no class matches')
     expect(comesBack({ match: null, recovery: null }, undefined, false)).toContain('there is no backup')
   })

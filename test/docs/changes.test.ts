@@ -55,6 +55,8 @@ const SITUATIONS = new Map<string, Situation>([
   ],
   ['is a part of a table without triggers', { relations: [SELF, { ...SELF, ...OTHER, role: 'parent' }] }],
   ['is filled by a subscription of logical replication', { relations: with_({ subscribed: true }) }],
+  ['is any ordinary one, and the WAL is read', { around: { heard: 'wal' } }],
+  ['is unlogged, and the WAL is read', { relations: with_({ persistence: 'u' }), around: { heard: 'wal' } }],
   ['is a view', { relations: with_({ kind: 'v' }) }],
   ['is a materialised view', { relations: with_({ kind: 'm' }) }],
   ['is a foreign table', { relations: with_({ kind: 'f' }) }],
@@ -74,7 +76,12 @@ const SITUATIONS = new Map<string, Situation>([
 ])
 
 /** What stands in the table for the times of the configuration. */
-const TIMES: Readonly<Record<number, string>> = { 10: '10 ms', 1000: '`watch.poll`', 300000: '`watch.scrub`' }
+const TIMES: Readonly<Record<number, string>> = {
+  10: '10 ms',
+  100: '100 ms',
+  1000: '`watch.poll`',
+  300000: '`watch.scrub`',
+}
 const WAYS = { triggers: 'triggers', wal: 'the WAL', poll: 'polling', scrub: 'the scrub' }
 
 describe('what can be seen, and what is polled', () => {

@@ -105,14 +105,14 @@ describe('readBackups', () => {
     expect((await read()).facts?.alertAfter).toBe(14 * 24 * HOUR)
   })
 
-  it('lists a folder that cannot be read', async () => {
+  it('tells of a folder that cannot be read', async () => {
     const file = join(dir, 'file')
     writeFileSync(file, '')
-    const { facts, unchecked } = await read({ dir: file })
+    const { facts, trouble } = await read({ dir: file })
     expect(facts).toBeUndefined()
-    expect(unchecked).toEqual([{ what: 'backups', why: expect.stringContaining('it is no folder'), grant: '' }])
+    expect(trouble?.message).toContain('it is no folder')
     mkdirSync(join(dir, 'empty'))
-    expect((await read({ dir: join(dir, 'empty') })).unchecked).toEqual([])
+    expect((await read({ dir: join(dir, 'empty') })).trouble).toBeUndefined()
   })
 })
 

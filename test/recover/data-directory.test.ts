@@ -312,6 +312,24 @@ describeOwnServers('a data directory', () => {
     })
   })
 
+  it('says where to look if neither the new comes in place nor the old back', async () => {
+    const aside = join(dir, 'aside')
+    writeFileSync(join(dir, 'dump.rdb'), 'old')
+    // Somebody puts a folder in its place meanwhile.
+    function* ready() {
+      mkdirSync(join(dir, 'dump.rdb'))
+      yield { unfinished: join(dir, 'missing'), path: join(dir, 'other') }
+    }
+    await expect(
+      putInPlace(dir, { ready: { [Symbol.iterator]: ready } as never, old: [join(dir, 'dump.rdb')], aside }),
+    ).rejects.toMatchObject({
+      code: 'bad_folder',
+      message: expect.stringMatching(/neither .*ENOENT.*missing.*; EISDIR|neither .*ENOENT.*missing.*; .*dump\.rdb/),
+      hint: expect.stringContaining(aside),
+    })
+    expect(filesIn(aside)).toEqual(['dump.rdb'])
+  })
+
   it.each([
     { what: 'does not exist', make: (path: string) => path },
     {

@@ -84,6 +84,41 @@ async function files(): Promise<Map<string, string>> {
   return new Map((await Promise.all(read)).sort())
 }
 
+describe('what cannot be read', () => {
+  test('a snapshot is told of, and not taken for one that a FLUSHALL has emptied', async () => {
+    await start(SAVING)
+    await redis.cli('SET', 'sub:1', 'a')
+    await redis.cli('SAVE')
+    const { kept, end } = await guard()
+    await until(() => kept.length === 1)
+    end()
+    await redis.cli('DEL', 'sub:1')
+    const path = join(redis.dir, 'dump.rdb')
+    await rm(path)
+    await writeFile(path, (await readFile(kept[0]?.path ?? '')).subarray(0, 12))
+    await expect(undo()).rejects.toMatchObject({ code: 'bad_folder', message: expect.stringContaining(path) })
+    expect(await keys()).toEqual([])
+  })
+
+  test('the note of a flush is told of, and what else is kept is undone', async () => {
+    await start(AOF)
+    await redis.cli('SET', 'sub:1', 'a')
+    const { kept, ratchet } = await guard()
+    await redis.cli('FLUSHALL')
+    await ratchet.freeze('flush')
+    const path = kept[0]?.path ?? ''
+    await writeFile(join(path, 'note.json'), '')
+    const undone = await undo()
+    expect(undone.copied.copied).toBe(1)
+    expect(undone.troubles).toMatchObject([
+      {
+        code: 'bad_backup',
+        message: `${path}: passed over, for its note.json cannot be read (it is not what Rekindle writes)`,
+      },
+    ])
+  })
+})
+
 describe.each(['everysec', 'always'])('with an append-only file, appendfsync %s', (fsync) => {
   beforeEach(() => start([...AOF, '--appendfsync', fsync]))
 

@@ -290,3 +290,13 @@ describe('/events', () => {
     })
   })
 })
+
+it('what cannot be told is said to whoever asks, and the rest goes on', async () => {
+  const { listen, emit } = await open(undefined, () => {
+    throw new Error('no clock')
+  })
+  const { status, json } = await get(listen, '/healthz')
+  expect({ status, ...json() }).toEqual({ status: 500, error: 'this cannot be told; please report it: no clock' })
+  emit(...WHOLE)
+  expect((await get(listen, '/readyz')).status).toBe(200)
+})
