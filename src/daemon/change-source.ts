@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs'
 import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
+import { hasTriggers } from '../decide/change-sources.js'
 import { type Heard, listen } from '../detect/changes.js'
 import { Trouble } from '../errors.js'
 import type { Database } from '../postgres/database.js'
@@ -49,7 +50,7 @@ export class SourceChoice {
     const { source } = this.context.config.sync
     if (source === 'poll') return undefined
     if (source === 'triggers') return this.triggers()
-    const isWanted = source === 'wal' || (catalog !== undefined && !hasTriggers(catalog))
+    const isWanted = source === 'wal' || (catalog !== undefined && !hasTriggers(catalog.sources))
     return (isWanted ? await this.readableWal(source === 'wal') : undefined) ?? this.triggers()
   }
 
@@ -114,8 +115,3 @@ const NO_WAL = new Trouble(
   'set sync.source to auto, triggers or poll',
   false,
 )
-
-/** True if any trigger of ours is there: somebody has chosen them. */
-function hasTriggers({ sources }: Catalog): boolean {
-  return sources.some(({ relations }) => relations.some(({ triggers }) => triggers !== 'missing'))
-}

@@ -5,6 +5,7 @@ import {
   exhaustMap,
   filter,
   finalize,
+  ignoreElements,
   map,
   merge,
   mergeMap,
@@ -46,6 +47,8 @@ const RETRY_FIRST = 100
 const RETRY_LAST = 5_000
 /** A pooler stays as it is configured, and each attempt costs it a session, in ms. */
 const RETRY_POOLED = 30_000
+/** So long may it take to begin to listen before everything is polled meanwhile, in ms. */
+const SLOW = 1_000
 /** How often the catalog is read again, in ms. */
 const RECHECK = 10_000
 
@@ -104,6 +107,16 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
   })
 }
 
+/** The first look at everything waits for what is listened to, but not for long: a slot may take its time. */
+function unlessSlow(coverage: Coverage): Observable<never> {
+  return timer(SLOW).pipe(
+    tap(() => {
+      if (!coverage.hasBegun) coverage.deafen('what is to be listened to takes its time to begin')
+    }),
+    ignoreElements(),
+  )
+}
+
 /** Listens for ever, to what is there; says so when it was deaf. */
 function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage, vouching: Vouching): Observable<Told> {
   const { server, emit } = context
@@ -121,7 +134,7 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage,
   }).pipe(
     mergeMap((opened): Observable<Told> => {
       if (!opened) return merge(of({ kind: 'begun', by: undefined } as const), NEVER)
-      return opened.open().pipe(
+      return merge(opened.open(), unlessSlow(coverage)).pipe(
         mergeMap((message): Observable<Told> => {
           if (message.kind === 'listening') return of({ kind: 'begun', by: opened.kind })
           if (message.kind === 'foreign') foreign.add(message.payload)

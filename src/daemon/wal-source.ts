@@ -30,7 +30,7 @@ export function walSource({ config, db, emit }: WalSourceContext): WalSource {
   const { url, listen_url = url } = config.postgres
   const server = serverName(listen_url)
   return {
-    hindrance: () => walHindrance(db, listen_url, server),
+    hindrance: () => walHindrance((sql, values) => db.query(sql, values), listen_url, server),
     open: () => {
       const decoding = TEST_DECODING
       let slot: string | undefined

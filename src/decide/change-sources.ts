@@ -164,8 +164,13 @@ function say({ role, name }: Relation): string {
 export function lacksTriggers(sources: readonly Source[]): ChangeSource[] {
   const found = changeSources(sources, { heard: 'triggers', pollOf: () => 0, scrub: 0 }).filter(isMendable)
   const bare = new Set(sources.flatMap(({ key, relations }) => (relations.every(isBare) ? [key] : [])))
-  const isInstalled = sources.some(({ relations }) => !relations.every(isBare))
+  const isInstalled = hasTriggers(sources)
   return found.filter(({ dataset, key }) => !(isInstalled && dataset.startsWith('candles.') && bare.has(key)))
+}
+
+/** True if any trigger of ours is there: somebody has chosen them. */
+export function hasTriggers(sources: readonly Source[]): boolean {
+  return !sources.every(({ relations }) => relations.every(isBare))
 }
 
 function isBare({ triggers }: Relation): boolean {

@@ -99,10 +99,8 @@ export class Replication {
       await this.within(this.client.query(pinOwn()))
       // The slot waits for every transaction that is writing; only the server can give that up without leaving a process behind.
       await this.within(this.client.query(`SET statement_timeout = 0; SET lock_timeout = ${this.limit}`))
-      await this.within(
-        this.client.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL ${name} NOEXPORT_SNAPSHOT`),
-        2 * this.limit,
-      )
+      const create = `CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL ${name} NOEXPORT_SNAPSHOT`
+      await this.within(this.client.query(create), 2 * this.limit, SLOT_NOT_MADE)
       await this.within(this.start(slot))
     } catch (error) {
       this.close()
@@ -191,13 +189,11 @@ export class Replication {
     this.options.fail(walTrouble(error, this.options.server))
   }
 
-  private async within<T>(step: Promise<T>, limit = this.limit): Promise<T> {
+  private async within<T>(step: Promise<T>, limit = this.limit, orElse?: object): Promise<T> {
     let timer: NodeJS.Timeout | undefined
     const over = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`the connection that reads the WAL did not answer for ${limit} ms`)),
-        limit,
-      )
+      const why = new Error(`the connection that reads the WAL did not answer for ${limit} ms`)
+      timer = setTimeout(() => reject(Object.assign(why, orElse)), limit)
     })
     try {
       return await Promise.race([step, over])
@@ -209,6 +205,8 @@ export class Replication {
   }
 }
 
+/** As PostgreSQL says where a transaction that writes holds it up. */
+const SLOT_NOT_MADE = { code: '55P03', message: 'the slot could not be made in time' }
 const XLOG_DATA = 'w'.charCodeAt(0)
 const KEEPALIVE = 'k'.charCodeAt(0)
 /** The kind, two positions and a time. */

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js'
 import {
   type ChangeSource,
   changeSources,
+  hasTriggers,
   heardDatasets,
   isMendable,
   lacksTriggers,
@@ -12,6 +13,7 @@ import {
 import { quoteTable, splitTable } from './identifiers.js'
 import { type FoundRelation, findRelations, type Query, TREE } from './relations.js'
 import { functionName, leftToPolling, rowsArgument, triggerNames, type Watched, watchedTables } from './triggers.js'
+import { walHindrance } from './wal-access.js'
 
 export type { Query } from './relations.js'
 
@@ -67,16 +69,28 @@ export interface ExpectedSources {
 export async function readExpectedSources(config: Config, query: Query): Promise<ExpectedSources> {
   const { sources } = await readCatalog(config, query)
   const [{ standby = false } = {}] = await query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby', [])
-  const deaf = standby ? 'PostgreSQL is a standby, on which nobody can listen' : undefined
-  const expected = expectedSources(config, sources, deaf)
+  const byWal = await expectsWal(config, sources, query)
+  const deaf = standby && !byWal ? 'PostgreSQL is a standby, on which nobody can listen' : undefined
+  const expected = expectedSources(config, sources, deaf, byWal ? 'wal' : 'triggers')
   return { sources: expected, lacksTriggers: expected.some(isMendable) && lacksTriggers(sources).length > 0 }
 }
 
+/** True if a daemon would read the WAL. */
+async function expectsWal({ sync, postgres }: Config, sources: readonly Source[], query: Query): Promise<boolean> {
+  const isWanted = sync.source === 'wal' || (sync.source === 'auto' && !hasTriggers(sources))
+  return isWanted && !(await walHindrance(query, postgres.listen_url ?? postgres.url, ''))
+}
+
 /** How a daemon that listens to the triggers would find the changes of these, if PostgreSQL takes no time to be polled. */
-export function expectedSources({ sync, watch }: Config, sources: readonly Source[], deaf?: string): ChangeSource[] {
+export function expectedSources(
+  { sync, watch }: Config,
+  sources: readonly Source[],
+  deaf?: string,
+  by: 'triggers' | 'wal' = 'triggers',
+): ChangeSource[] {
   const why = sync.source === 'poll' ? 'sync.source is poll' : deaf
   return changeSources(sources, {
-    heard: why === undefined ? 'triggers' : undefined,
+    heard: why === undefined ? by : undefined,
     ...(why !== undefined && { deaf: { why } }),
     pollOf: (dataset) => (dataset === 'symbols' ? Math.max(watch.poll, SYMBOLS_POLL) : watch.poll),
     scrub: watch.scrub,

@@ -1,5 +1,6 @@
 import type { Trouble } from '../errors.js'
 import { clientConfig, type Database } from './database.js'
+import type { Query } from './relations.js'
 import { notReadable } from './wal-trouble.js'
 
 interface Access {
@@ -25,9 +26,9 @@ const ACCESS = `
  * Why the WAL cannot be read, as far as the database tells; undefined if nothing speaks against it. `url` is that of the session which
  * would read it. Rejects as `query` does.
  */
-export async function walHindrance(db: Database, url: string, server: string): Promise<Trouble | undefined> {
+export async function walHindrance(query: Query, url: string, server: string): Promise<Trouble | undefined> {
   const user = clientConfig(url).user ?? null
-  const [access] = await db.query<Access>(ACCESS, [user])
+  const [access] = await query<Access>(ACCESS, [user])
   const [why, hint] = access ? reasonOf(access, user) : []
   return why === undefined ? undefined : notReadable(server, why, hint ?? '')
 }

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { runSql } from '../../lab/databases.js'
 import { createMarket } from '../../lab/market.js'
@@ -177,6 +178,22 @@ describeOwnServers('a daemon that reads the WAL', () => {
     await database.query('TRUNCATE plans')
     await database.query("INSERT INTO plans VALUES (1, 'paid')")
     await until(async () => (await client.hget('plan:1', 'plan')) === 'paid')
+  })
+
+  it('does not let the first look wait for a slot that a long transaction holds up', async () => {
+    const writer = new Client({ connectionString: url })
+    await writer.connect()
+    try {
+      await writer.query("BEGIN; INSERT INTO plans VALUES (70, 'late')")
+      await client.flushall()
+      const running = await start(configOf('wal'))
+      expect(running.events.some(({ event }) => event === 'wal_opened')).toBe(false)
+      await writer.query('COMMIT')
+      await until(() => running.events.some(({ event }) => event === 'wal_opened'), { timeout: 20_000 })
+      await until(async () => (await client.hget('plan:70', 'plan')) === 'late')
+    } finally {
+      await writer.end()
+    }
   })
 
   it('opens another slot when its own is lost, and catches up with what was written meanwhile', async () => {
