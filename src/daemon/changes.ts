@@ -65,6 +65,9 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
     const updates = datasets.flatMap(({ name, polling }) =>
       polling ? [new Updates(db, name, polling, readSymbols)] : [],
     )
+    const glances = datasets.flatMap(({ name, polling: { glance } = {} }) =>
+      glance ? [new Updates(db, name, { fingerprints: glance }, readSymbols, true)] : [],
+    )
     const polls = new Polls({ config, updates, conditions, onPace: () => coverage.tell() })
     const vouching = new Vouching(datasets, db, config.sync.channel, () => coverage.look())
     const coverage: Coverage = new Coverage({ config, db, conditions, emit, polls, updates, vouching })
@@ -88,7 +91,7 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
         const symbols = timer(0, isQuiet ? scrub : Math.max(poll, SYMBOLS_POLL)).pipe(
           map((): DatedChange => ({ dataset: 'symbols', keys: 'all', at: steadyTime() })),
         )
-        return merge(...polls.loops(updates.filter(({ dataset }) => !covered.has(dataset))), symbols)
+        return merge(...polls.loops([...updates, ...glances].filter(({ dataset }) => !covered.has(dataset))), symbols)
       }),
     )
     // What is installed, attached, renamed or disabled under a running daemon is noticed by asking.

@@ -58,7 +58,8 @@ export class Polls {
         await this.ask(each)
         const took = performance.now() - at
         wait = nextWait(wait, took, { poll, loops: updates.length })
-        this.notePace(each.dataset, wait + took)
+        // What a glance misses is found by the others.
+        if (!each.isGlance) this.notePace(each.dataset, wait + took)
       }).pipe(repeat({ delay: () => timer(wait) }), ignoreElements())
     })
   }
@@ -69,11 +70,13 @@ export class Polls {
     const at = steadyTime()
     try {
       const change = await updates.next()
-      conditions.worked(`${dataset} polling`)
-      if (this.failing.delete(dataset)) onPace()
+      if (!updates.isGlance) conditions.worked(`${dataset} polling`)
+      if (!updates.isGlance && this.failing.delete(dataset)) onPace()
       if (change && !isSilent) this.changes.next({ ...change, at })
       return true
     } catch (error) {
+      // What hinders it hinders the whole look as well, which tells of it.
+      if (updates.isGlance) return false
       // A server that is away is told of by its own condition, and a list of symbols that cannot be read by that of the symbols.
       if (error instanceof Trouble && !/^postgres_(unreachable|refused)$|^no_symbols$/.test(error.code)) {
         conditions.failed(`${dataset} polling`, pollTrouble(dataset, error, config))

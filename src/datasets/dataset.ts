@@ -73,6 +73,8 @@ export interface Polling {
   fingerprints(db: Database, symbols: readonly string[]): Promise<readonly Fingerprint[]>
   /** True if it must be told the enabled symbols. */
   readonly bySymbol?: boolean
+  /** Where fingerprints are dear: cheaper ones for the time in between, which may miss what is rare. */
+  glance?(db: Database): Promise<readonly Fingerprint[]>
 }
 
 /**

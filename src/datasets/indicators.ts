@@ -6,6 +6,7 @@ import { type Lack, NOTHING, type Tally } from '../model.js'
 import { asideCommand } from '../redis/aside.js'
 import { type Command, encode, exchange, isErrorReply, type Reply } from '../redis/wire.js'
 import type { Dataset, Finding, Fingerprint, MayReplace, Reading, ReadOptions, Wanted } from './dataset.js'
+import { glanceSql, tablesOf } from './indicators-sql.js'
 import { type NewestRow, NewestValues } from './newest-values.js'
 import { countWritten, SUPERSEDED } from './written.js'
 
@@ -69,6 +70,7 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
       // Of what would be read, so that it misses nothing that a look would see; and it needs no column that tells of updates.
       fingerprints: async (db, symbols) =>
         wantedHashes(config, await newest.read(db, symbols, ANY)).wanted.map(fingerprintOf),
+      glance: (db) => db.query<Fingerprint>(glanceSql(config), [], tablesOf(config)),
     },
     async read(db, symbols, options) {
       return wantedHashes(config, await newest.read(db, symbols, options))

@@ -5,6 +5,7 @@ export function nextRun<Result>(act: () => Promise<Result>): () => Promise<Resul
   const begin = (): Promise<Result> => {
     next = undefined
     const run = act()
+    // How it ended is told to whoever asked for it.
     const ended = run.then(
       () => undefined,
       () => undefined,

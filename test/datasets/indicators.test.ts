@@ -138,6 +138,37 @@ describe('indicators', () => {
     expect(await hash()).toEqual({ x: '2999', rare: '7' })
   })
 
+  it('is polled by all that is wanted, and in between by what is newest', async () => {
+    const minutes = Array.from({ length: 40 }, (_, i) => new Date(Date.UTC(2025, 0, 1, 0, i)).toISOString())
+    const id = await insert([
+      ['rare', '7', '2024-12-31'],
+      ...minutes.map((time, i): [string, string, string] => ['x', String(i), time]),
+    ])
+    const look = async () => ({
+      whole: await indicators.polling?.fingerprints(sides.db, ['A']),
+      glance: await indicators.polling?.glance?.(sides.db),
+    })
+    const before = await look()
+    expect([before.whole, before.glance]).toEqual([
+      [{ symbol: 'A', part: 'm1', fingerprint: expect.any(String) }],
+      [{ symbol: 'A', part: 'm1', fingerprint: expect.stringMatching(/^32:/) }],
+    ])
+    expect(await look()).toEqual(before)
+    const set = (param: string) =>
+      database.query('UPDATE indicator_values_v4 SET value = value + 1 WHERE instance_id = $1 AND param_name = $2', [
+        id,
+        param,
+      ])
+    await set('rare')
+    const rare = await look()
+    expect(rare.whole).not.toEqual(before.whole)
+    expect(rare.glance).toEqual(before.glance)
+    await set('x')
+    const newest = await look()
+    expect(newest.whole).not.toEqual(rare.whole)
+    expect(newest.glance).not.toEqual(rare.glance)
+  })
+
   it('reads other tables and columns if it is told to', async () => {
     await database.query('CREATE SCHEMA IF NOT EXISTS "My Own"')
     await database.query('DROP TABLE IF EXISTS "My Own"."Values", "My Own".things')
