@@ -5,6 +5,7 @@ import { type ClassShare, comesBack, goneOf } from '../decide/class-losses.js'
 import { classifier } from '../decide/classes.js'
 import type { KeysAtStake } from '../decide/risks-facts.js'
 import { type ClassCount, type Inventory as Counted, countClasses, stakeOf } from '../doctor/inventory.js'
+import { Trouble } from '../errors.js'
 import type { KeyClass } from '../model.js'
 import { missingKeys } from '../redis/presence.js'
 import type { Wire } from '../redis/wire.js'
@@ -41,7 +42,10 @@ export class Inventory {
     this.classify = classifier(this.classes)
   }
 
-  /** Counts the keys of each class, with bounded work. What is counted while something is missing is no measure of what there was. */
+  /**
+   * Counts the keys of each class, with bounded work. What is counted while something is missing is no measure of what there was. Rejects
+   * where it cannot be counted, or could not be asked for at a loss.
+   */
   async count(wire: Wire, isWhole: () => boolean, signal: AbortSignal): Promise<void> {
     const wasWhole = isWhole()
     const counted = await countClasses(wire, this.classify, {
@@ -57,6 +61,17 @@ export class Inventory {
       keys,
     }))
     this.emit({ event: 'counted', keys: counted.total - counted.own, exact: counted.exact, classes, whole })
+    for (const { class: its, sample } of counted.classes) {
+      // At a loss it would be too late to learn of it.
+      if (
+        its &&
+        !(await missingOf(
+          wire,
+          sample.slice(0, 1).map(({ name }) => name),
+        ))
+      )
+        throw unasked(its)
+    }
   }
 
   /** True if there is no measure yet of what there is when all is well. */
@@ -100,17 +115,17 @@ export class Inventory {
     const asked = counts.map(({ sample }) =>
       sample.flatMap(({ name, expiresAt }) => (expiresAt === undefined || expiresAt > now ? [name] : [])),
     )
-    const missing = new Set(await missingKeys(wire, asked.flat()))
+    const missing = await Promise.all(asked.map((names) => missingOf(wire, names)))
     const left: ClassCount[] = []
     const shares = counts.map(({ at, ...its }, i): ClassShare => {
-      const names = asked[i] ?? []
+      const missed = missing[i]
       const gone = this.isOfDataset(its.class)
         ? (known.get(its.class) ?? 0)
-        : goneOf(its, names.length, names.filter((name) => missing.has(name)).length)
+        : goneOf(its, missed ? (asked[i]?.length ?? 0) : 0, missed?.size ?? 0)
       left.push({
         ...its,
         keys: Math.max(0, its.keys - (gone ?? 0)),
-        sample: its.sample.filter(({ name }) => !missing.has(name)),
+        sample: its.sample.filter(({ name }) => !missed?.has(name)),
       })
       return { ...nameOf(its.class), keys: its.keys, at: dateOf(at).getTime(), gone }
     })
@@ -179,6 +194,22 @@ export class Inventory {
       ),
     }
   }
+}
+
+/** Of keys of one class, those that are gone; undefined where Redis does not let us ask for them. */
+async function missingOf(wire: Wire, names: readonly string[]): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await missingKeys(wire, names))
+  } catch (error) {
+    // Each count tells of it.
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return undefined
+    throw error
+  }
+}
+
+function unasked({ match }: KeyClass): Trouble {
+  const what = `Redis does not let us ask for keys of ${match}: alerts do not say how many of them are gone, and nothing is brought back by itself`
+  return new Trouble('redis_refused', what, `allow these keys to the user with ACL SETUSER: ~${match}`, false)
 }
 
 function nameOf(its: KeyClass | undefined): Pick<ClassShare, 'match' | 'recovery' | 'impact'> {

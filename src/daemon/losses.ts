@@ -147,7 +147,7 @@ export class Losses {
     const isMore = joined !== undefined && suspicion.scope !== 'all' && joined.causes.has(cause)
     const [client, classes] = await Promise.all([
       !joined && (cause === 'flush' || cause === 'swapdb') ? findCulprit(probe) : undefined,
-      // The alert must not wait for what cannot be counted.
+      // The alert must not wait for what cannot be counted: each count tells of that, and the end of a connection is told of anyhow.
       isMore ? [] : this.classLosses(probe, missing).catch(() => []),
     ])
     if (lost.length === 0 && !classes.some(({ keys_gone }) => keys_gone)) return 0

@@ -23,6 +23,7 @@ describeOwnServers('a Redis that forbids', () => {
         user('nothing', '-config -client -info resetchannels'),
         user('nowrite', layout === 'timeseries' ? '-ts.create' : '-zadd'),
         user('nodel', '-del'),
+        user('noclasses', 'resetkeys ~ohlcv:* ~indicator:* ~rekindle:*'),
       ],
     })
     const { database, install } = useMarket()
@@ -67,6 +68,24 @@ describeOwnServers('a Redis that forbids', () => {
       expect(told.map(({ what }) => what)).toEqual(whats)
       expect(told[0]?.reason).toMatch(cost)
       expect(JSON.stringify(daemon.events)).not.toContain(PASSWORD)
+    })
+
+    it('keys of a class are told before any are lost, and are unknown in the alert then', async () => {
+      for (let i = 0; i < 20; i++) await client.set(`sub:user:${i}`, 'paid')
+      const keys = [{ match: 'sub:user:*', recovery: 'backup' }]
+      daemon = startDaemon(testConfig(urlOf('noclasses'), database.url, { layout, more: { keys } }))
+      expect(await daemon.next('degraded', ({ what }) => what === 'inventory')).toMatchObject({
+        code: 'redis_refused',
+        reason: expect.stringContaining('keys of sub:user:*'),
+        hint: expect.stringContaining('~sub:user:*'),
+      })
+      await daemon.next('counted', ({ whole }) => whole)
+      await client.flushall()
+      const { classes } = await daemon.next('data_loss', ({ cause }) => cause === 'flush')
+      const its = classes.find(({ match }) => match === 'sub:user:*')
+      expect(its).toMatchObject({ keys_before: 20 })
+      expect(its?.keys_gone).toBeUndefined()
+      await daemon.next('healed')
     })
 
     it('one write is told for what it hinders, and the rest heals', async () => {
