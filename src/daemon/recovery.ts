@@ -48,6 +48,8 @@ interface Found {
   readonly takenAt: number
   readonly copied: number
   readonly kept: number
+  /** Why nothing newer was taken. */
+  readonly passedOver: readonly Trouble[]
 }
 
 /** How long before a restart a flush may have been for the restart to be its end, in ms. */
@@ -112,13 +114,22 @@ async function recoverLoss(
   for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; ) {
     try {
       const losses = countLosses()
-      const { file, takenAt, copied, kept } = await bringBack(loss, config, signal)
+      const { file, takenAt, copied, kept, passedOver } = await bringBack(loss, config, signal)
       if (losses !== countLosses()) {
         await pause(OUTRUN, signal)
         continue
       }
       const taken_at = new Date(takenAt).toISOString()
-      emit({ event: 'keys_recovered', incident, file, taken_at, keys: copied, kept, took_ms: steadyTime() - startedAt })
+      emit({
+        event: 'keys_recovered',
+        incident,
+        file,
+        taken_at,
+        keys: copied,
+        kept,
+        ...(passedOver.length > 0 && { passed_over: passedOver.map(({ message }) => message) }),
+        took_ms: steadyTime() - startedAt,
+      })
       return
     } catch (error) {
       if (signal.aborted) break
@@ -143,19 +154,22 @@ async function bringBack({ match, wasFlushed }: Loss, config: Config, signal: Ab
   const { url } = config.redis
   const backups = worthTrying(ofServer(await readShelf(config.backup.dir), url), match)
   const [best] = backups
-  const undone = wasFlushed ? await undo(match, config, best && Date.parse(best.manifest.taken_at), signal) : undefined
-  if (undone) return undone
-  let failure: unknown
+  const passedOver: Trouble[] = []
+  const undone = wasFlushed && (await undo(match, config, best && Date.parse(best.manifest.taken_at), signal))
+  if (undone instanceof Trouble) passedOver.push(undone)
+  else if (undone) return undone
+  let failure: Trouble | undefined
   for (const backup of backups) {
     try {
       const { select } = chooseKeys(config, match)
       const chosen = await chooseBackup(config.backup.dir, backup.path)
       const { copied, kept } = await recoverKeys(chosen, { url, select, replace: false, dryRun: false, signal })
-      if (copied + kept > 0) return { file: chosen.path, takenAt: chosen.takenAt, copied, kept }
+      if (copied + kept > 0) return { file: chosen.path, takenAt: chosen.takenAt, copied, kept, passedOver }
     } catch (error) {
       // What is wrong with one file may not be wrong with the next; all else is.
       if (!(error instanceof Trouble && error.code === 'bad_backup')) throw error
       failure ??= error
+      passedOver.push(error)
     }
   }
   throw failure ?? nothingThere(config.backup.dir)
@@ -166,15 +180,15 @@ function nothingThere(dir: string): Trouble {
   return new Trouble('no_backup', `${dir}: there is no good backup of this Redis`, hint, false)
 }
 
-/** Undefined where that is not to be had: the data directory is not at hand, or nothing in it is from before the flush. */
+/** Undefined where nothing is from before the flush; what stands in the way otherwise, as that the data directory is not at hand. */
 async function undo(
   match: readonly string[],
   config: Config,
   notBefore: number | undefined,
   signal: AbortSignal,
-): Promise<Found | undefined> {
+): Promise<Found | Trouble | undefined> {
   try {
-    const { moment, copied } = await undoFlush({
+    const { moment, copied, troubles } = await undoFlush({
       url: config.redis.url,
       classify: classifier(classesOf(config)),
       match,
@@ -186,12 +200,13 @@ async function undo(
     })
     if (copied.copied === 0) return undefined
     const { source, flushedAt = Date.now() } = moment
+    const found = { ...copied, passedOver: troubles }
     return source.kind === 'rdb'
-      ? { file: source.path, takenAt: source.takenAt, ...copied }
-      : { file: source.name, takenAt: flushedAt, ...copied }
-  } catch {
-    // Whatever is wrong with it is wrong with the backup, too, or does not matter.
+      ? { file: source.path, takenAt: source.takenAt, ...found }
+      : { file: source.name, takenAt: flushedAt, ...found }
+  } catch (error) {
     signal.throwIfAborted()
-    return undefined
+    const trouble = troubleOf(error)
+    return trouble.code === 'nothing_to_undo' ? undefined : trouble
   }
 }

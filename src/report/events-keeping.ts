@@ -112,6 +112,8 @@ export type KeepingEvent =
       keys: number
       /** How many stood in Redis already, and stay as they are. */
       kept: number
+      /** Why nothing newer was taken, such as the moment before the flush; absent where there was nothing newer. */
+      passed_over?: string[]
       took_ms: number
     }
   /** Lost keys could not be brought back. */

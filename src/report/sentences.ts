@@ -142,10 +142,14 @@ export function sentence(event: LogEvent): string {
     case 'kept_aside':
       return `Kept ${event.what === 'rdb' ? 'a snapshot' : 'the append-only file'} of Redis aside as ${event.path}`
     case 'keys_recovered':
-      return `${event.keys} lost keys are back from ${event.file}, as of ${event.taken_at}`
+      return `${event.keys} lost keys are back from ${event.file}, as of ${event.taken_at}${overSaid(event)}`
     case 'stopping':
       return `${event.signal}: stopping`
   }
+}
+
+function overSaid({ passed_over: over = [] }: Extract<LogEvent, { event: 'keys_recovered' }>): string {
+  return over.length > 0 ? `; newer, but not to be had: ${over.join('; ')}` : ''
 }
 
 function changedSaid({ change, ...event }: Extract<LogEvent, { event: 'postgres_changed' }>): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Subject } from 'rxjs'
@@ -152,6 +152,23 @@ describeLayouts('lost keys of the class backup', (layout) => {
     }
   })
 
+  test('come from the backup where the moment before the flush cannot be rebuilt, which is said', async () => {
+    await backUp()
+    const dump = join(redis.dir, 'dump.rdb')
+    const daemon = startDaemon(config(true))
+    try {
+      await daemon.next('counted', ({ whole }) => whole)
+      writeFileSync(dump, 'REDIS0010')
+      await redis.cli('FLUSHALL')
+      const { keys, file, passed_over: over } = await daemon.next('keys_recovered')
+      expect({ keys, file }).toEqual({ keys: 50, file: (await readShelf(dir))[0]?.path })
+      expect(over).toEqual([expect.stringContaining(dump)])
+    } finally {
+      daemon.stop()
+      rmSync(dump)
+    }
+  })
+
   test('come from an older backup where the newest is damaged, or holds none of them', async () => {
     await backUp()
     await backUp()
@@ -165,8 +182,9 @@ describeLayouts('lost keys of the class backup', (layout) => {
       await daemon.next('counted', ({ whole }) => whole)
       await redis.kill()
       await redis.start()
-      const { file } = await daemon.next('keys_recovered')
+      const { file, passed_over: over } = await daemon.next('keys_recovered')
       expect(file).toBe((await readShelf(dir)).at(-1)?.path)
+      expect(over).toEqual([expect.stringContaining(damaged?.path ?? '')])
       expect(await redis.cli('HGET', 'sub:user:3', 'plan')).toBe('pro')
     } finally {
       daemon.stop()
