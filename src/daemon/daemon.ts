@@ -1,4 +1,5 @@
 import {
+  asapScheduler,
   defer,
   filter,
   finalize,
@@ -7,9 +8,9 @@ import {
   merge,
   mergeMap,
   type Observable,
-  of,
   retry,
   Subject,
+  scheduled,
   share,
   shareReplay,
   switchMap,
@@ -105,7 +106,7 @@ export function guardRedis(
     memory.guarded = { guard, url: config.redis.url }
     const report = new HealReport(conditions, emit)
 
-    // With keys only there is nothing to learn from PostgreSQL.
+    // With keys only there is nothing to learn from PostgreSQL; said when all listen.
     const toldOf = hasDatasets(config)
       ? watchChanges({
           config,
@@ -117,7 +118,7 @@ export function guardRedis(
           readSymbols: readEnabled,
           emit,
         })
-      : of({ dataset: 'symbols', keys: 'all', at: steadyTime() } as const)
+      : scheduled([{ dataset: 'symbols', keys: 'all', at: steadyTime() } as const], asapScheduler)
     // What another PostgreSQL holds was not told as a change.
     const reread = known.watch(db).pipe(
       map(() => steadyTime()),
