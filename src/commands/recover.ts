@@ -15,6 +15,7 @@ import { nameNext } from './next-backup.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { recoverInto } from './recover-into.js'
+import { Left } from './recover-left.js'
 import { type Session, withSession } from './session.js'
 
 export interface RecoverOptions {
@@ -75,13 +76,15 @@ class Recovery {
   private readonly startedAt = steadyTime()
   private soFar: Copied = NOTHING_COPIED
   private rules = NO_RULES
-  private left = 0
+  private leftToHeal = 0
+  private readonly left: Left
 
   constructor(
     private readonly session: Session,
     private readonly options: RecoverOptions,
   ) {
     this.choice = chooseKeys(session.config, options.match)
+    this.left = new Left(options.match.length > 0)
   }
 
   async run(): Promise<Answer> {
@@ -101,12 +104,16 @@ class Recovery {
   private async bringBack(chosen: Chosen): Promise<void> {
     const { config, patience, progress } = this.session
     const { dryRun = false, replace = false } = this.options
-    const { rules, ...copied } = await recoverKeys(chosen, {
+    const { match } = this.options
+    const { rules, functions, contents, ...copied } = await recoverKeys(chosen, {
       url: config.redis.url,
       select: this.choice.select,
       onKey: (key) => {
-        if (this.choice.isLeftToHeal(key)) this.left++
+        if (this.choice.isLeftToHeal(key)) this.leftToHeal++
+        else if (!this.choice.select(key)) this.left.add(this.choice.recoveryOf(key))
       },
+      // Whoever names keys wants these alone.
+      ...((match.length === 0 || match.includes('*')) && { functions: 'all' }),
       replace,
       dryRun,
       signal: patience.signal,
@@ -119,6 +126,7 @@ class Recovery {
     })
     this.soFar = copied
     this.rules = rules
+    this.left.take(contents, functions)
   }
 
   private troubles(chosen: Chosen, others: readonly Chosen[]): Trouble[] {
@@ -131,7 +139,8 @@ class Recovery {
       const what = `${count(gone.length, 'key')} that were written are gone again, such as ${sayKey(gone[0])}`
       return [new Trouble('not_whole', what, 'somebody deletes them, or Redis evicts them: look at maxmemory', true)]
     }
-    if (copied + kept + this.left > 0) return []
+    const { troubles } = this.left
+    if (troubles.length > 0 || this.left.hasFunctions || copied + kept + this.leftToHeal > 0) return troubles
     return [this.nothingCame(others.filter(({ takenAt }) => takenAt < chosen.takenAt))]
   }
 
@@ -149,7 +158,7 @@ class Recovery {
   private report(chosen: Chosen, troubles: readonly Trouble[]): Answer {
     const { dryRun = false } = this.options
     const { copied, kept, expired, failed, names, gone } = this.soFar
-    const { left } = this
+    const { left, leftToHeal } = this
     const age = this.startedAt - chosen.takenAt
     const taken = new Date(chosen.takenAt).toISOString()
     const act = dryRun ? 'Would bring back' : 'Brought back'
@@ -162,8 +171,11 @@ class Recovery {
         ...(dryRun ? listNames(names, copied) : []),
         ...(kept > 0 ? [sayKept(kept)] : []),
         ...sayRules(this.rules, dryRun),
-        ...(left > 0 ? [`Left ${count(left, 'key')} to rekindle restore, which has them from PostgreSQL.`] : []),
+        ...(leftToHeal > 0
+          ? [`Left ${count(leftToHeal, 'key')} to rekindle restore, which has them from PostgreSQL.`]
+          : []),
         ...(expired > 0 ? [`The time of ${count(expired, 'key')} has come meanwhile.`] : []),
+        ...left.lines(dryRun),
       ],
       data: {
         backup: chosen.path,
@@ -178,7 +190,8 @@ class Recovery {
         gone: gone.length,
         rules_restored: this.rules.restored,
         rules_failed: this.rules.failed,
-        left_to_heal: left,
+        left_to_heal: leftToHeal,
+        ...left.data,
         ...(dryRun && { names: names.map(sayKey), names_complete: names.length === copied }),
         took_ms: steadyTime() - this.startedAt,
       },

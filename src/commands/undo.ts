@@ -6,6 +6,7 @@ import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { Trouble } from '../errors.js'
+import { sayLibraries } from '../recover/functions.js'
 import type { RestoredRules } from '../recover/series-rules.js'
 import { FROM_BACKUP, type Undone, undoFlush } from '../recover/undo.js'
 import { ask } from '../redis/wire.js'
@@ -16,6 +17,7 @@ import { sayKey } from './key-names.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
 import { sayAge } from './recover.js'
+import { sayDatabases } from './recover-left.js'
 import { type Session, withSession } from './session.js'
 
 export interface UndoCall {
@@ -104,6 +106,7 @@ function sayNewest(newest: Backup | undefined, dir: string): string {
 
 function answer(undone: Undone, call: UndoCall, took: number): Answer {
   const { moment, flush, flushes, copied, rules, leftToPostgres, leftToThemselves, troubles } = undone
+  const { others, libraries } = undone
   const { source, flushedAt } = moment
   return {
     lines: [...sayMoment(undone), ...sayKeys(undone, call, took), ...sayMore(undone, call)],
@@ -124,6 +127,8 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
       rules_failed: rules.failed,
       left_to_heal: leftToPostgres,
       left_to_themselves: leftToThemselves,
+      left_databases: others,
+      functions_missing: libraries,
       ...(call.dryRun && { names: copied.names.map(sayKey), names_complete: copied.names.length === copied.copied }),
       passed_over: troubles.map(({ code, message }) => ({ code, error: message })),
       took_ms: took,
@@ -162,12 +167,21 @@ function sayKeys({ copied, leftToPostgres, leftToThemselves }: Undone, call: Und
   return [`${[done, ...others].join('; ')}${listed.length > 0 ? ':' : '.'}`, ...listed, ...more]
 }
 
-function sayMore({ copied, rules, flush, flushes, troubles }: Undone, { replace, dryRun }: UndoCall): string[] {
+function sayMore(
+  { copied, rules, flush, flushes, others, libraries, troubles }: Undone,
+  { replace, dryRun }: UndoCall,
+): string[] {
   const earlier = flushes - flush
   const traces = earlier === 1 ? 'one earlier flush' : `${number(earlier)} earlier flushes`
   return [
     ...(copied.kept > 0 && !replace ? ['What was kept is as Redis has it; --replace writes over it.'] : []),
     ...sayRules(rules, dryRun ?? false),
+    ...(others.length > 0
+      ? [`Other databases held more then: ${sayDatabases(others)}; each is brought back with redis.url at it.`]
+      : []),
+    ...(libraries.length > 0
+      ? [`Redis lacks ${sayLibraries(libraries)} of then, which no flush takes: rekindle recover may have them.`]
+      : []),
     ...troubles.map(({ message }) => `Passed over: ${message}.`),
     ...(earlier > 0 ? [`There are traces of ${traces}: --flush ${flush + 1} undoes the one before.`] : []),
   ]

@@ -11,6 +11,7 @@ import type { Cause } from '../model.js'
 import { pause } from '../pause.js'
 import { chooseBackup } from '../recover/choose-backup.js'
 import { chooseKeys } from '../recover/choose-keys.js'
+import { type BroughtFunctions, functionTrouble, NO_FUNCTIONS } from '../recover/functions.js'
 import { recoverKeys } from '../recover/recover.js'
 import { undoFlush } from '../recover/undo.js'
 import type { Emit, LogEvent } from '../report/events.js'
@@ -50,6 +51,7 @@ interface Found {
   readonly kept: number
   /** Why nothing newer was taken. */
   readonly passedOver: readonly Trouble[]
+  readonly functions: BroughtFunctions
 }
 
 /** How long before a restart a flush may have been for the restart to be its end, in ms. */
@@ -114,7 +116,7 @@ async function recoverLoss(
   for (let attempt = 0; attempt < ATTEMPTS && !signal.aborted; ) {
     try {
       const losses = countLosses()
-      const { file, takenAt, copied, kept, passedOver } = await bringBack(loss, config, signal)
+      const { file, takenAt, copied, kept, functions, passedOver } = await bringBack(loss, config, signal)
       if (losses !== countLosses()) {
         await pause(OUTRUN, signal)
         continue
@@ -127,16 +129,19 @@ async function recoverLoss(
         taken_at,
         keys: copied,
         kept,
+        functions: [...functions.loaded],
         ...(passedOver.length > 0 && { passed_over: passedOver.map(({ message }) => message) }),
         took_ms: steadyTime() - startedAt,
       })
+      const refused = functionTrouble(functions)
+      if (refused) emit({ event: 'recover_failed', incident, ...wordsOf(refused) })
       return
     } catch (error) {
       if (signal.aborted) break
       const trouble = troubleOf(error)
-      const { code, message: reason, hint } = trouble
-      if (reason !== said) emit({ event: 'recover_failed', incident, code, reason, hint })
-      said = reason
+      const words = wordsOf(trouble)
+      if (words.reason !== said) emit({ event: 'recover_failed', incident, ...words })
+      said = words.reason
       if (!trouble.passing) return
       const wait = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** attempt++)
       await pause(wait, signal)
@@ -144,6 +149,10 @@ async function recoverLoss(
   }
   // Nothing takes it up again: the next daemon has not seen the loss.
   if (signal.aborted) emit({ event: 'recover_failed', incident, ...CUT_OFF })
+}
+
+function wordsOf({ code, message: reason, hint }: Trouble): { code: string; reason: string; hint: string } {
+  return { code, reason, hint }
 }
 
 /**
@@ -163,8 +172,16 @@ async function bringBack({ match, wasFlushed }: Loss, config: Config, signal: Ab
     try {
       const { select } = chooseKeys(config, match)
       const chosen = await chooseBackup(config.backup.dir, backup.path)
-      const { copied, kept } = await recoverKeys(chosen, { url, select, replace: false, dryRun: false, signal })
-      if (copied + kept > 0) return { file: chosen.path, takenAt: chosen.takenAt, copied, kept, passedOver }
+      const { copied, kept, functions } = await recoverKeys(chosen, {
+        url,
+        select,
+        functions: 'if_none',
+        replace: false,
+        dryRun: false,
+        signal,
+      })
+      const found = { copied, kept, functions, passedOver }
+      if (copied + kept > 0) return { file: chosen.path, takenAt: chosen.takenAt, ...found }
     } catch (error) {
       // What is wrong with one file may not be wrong with the next; all else is.
       if (!(error instanceof Trouble && error.code === 'bad_backup')) throw error
@@ -200,7 +217,7 @@ async function undo(
     })
     if (copied.copied === 0) return undefined
     const { source, flushedAt = Date.now() } = moment
-    const found = { ...copied, passedOver: troubles }
+    const found = { ...copied, functions: NO_FUNCTIONS, passedOver: troubles }
     return source.kind === 'rdb'
       ? { file: source.path, takenAt: source.takenAt, ...found }
       : { file: source.name, takenAt: flushedAt, ...found }

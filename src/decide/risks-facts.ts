@@ -164,6 +164,11 @@ export function readKeyspace(
   })
 }
 
+/** Databases other than ours that hold keys, by number. */
+export function otherDatabases(info: ReadonlyMap<string, string>, ours: number): { database: number; keys: number }[] {
+  return readKeyspace(info).flatMap(({ database, keys }) => (database === ours ? [] : [{ database, keys }]))
+}
+
 /** Reads INFO, as {@link parseInfo} gives it, and settings of CONFIG GET by name. `database` is the number of ours. */
 export function readState(
   info: ReadonlyMap<string, string>,

@@ -1,5 +1,5 @@
 import { parseInfo } from '../decide/info.js'
-import { readKeyspace, readState, type ServerState } from '../decide/risks-facts.js'
+import { readState, type ServerState } from '../decide/risks-facts.js'
 import { encode, exchange, isErrorReply, type Reply, type Wire } from '../redis/wire.js'
 
 /** Something that could not be looked at: never taken for fine. */
@@ -72,9 +72,4 @@ export function allowed(
   } else if (/unknown (sub)?command/i.test(reply.message)) refuse('this server does not answer that command', '')
   else throw reply
   return undefined
-}
-
-/** Databases other than ours that hold keys, by number. */
-export function otherDatabases(info: ReadonlyMap<string, string>, ours: number): { database: number; keys: number }[] {
-  return readKeyspace(info).flatMap(({ database, keys }) => (database === ours ? [] : [{ database, keys }]))
 }

@@ -2,12 +2,15 @@ import type { Config } from '../config/schema.js'
 import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { globTest } from '../decide/glob.js'
+import type { Recovery } from '../model.js'
 
 /** A choice of keys. */
 export interface Choice {
   readonly select: (key: Buffer) => boolean
   /** True for keys that were asked for, but that PostgreSQL gives back. */
   readonly isLeftToHeal: (key: Buffer) => boolean
+  /** What would bring a key back by its class; undefined for one of no class. */
+  readonly recoveryOf: (key: Buffer) => Recovery | undefined
 }
 
 /**
@@ -28,6 +31,7 @@ export function chooseKeys(config: Config, patterns: readonly string[]): Choice 
       const key = bytes.toString()
       return isNamed(key) && classify(key)?.recovery === 'postgres'
     },
+    recoveryOf: (bytes) => classify(bytes.toString())?.recovery,
   }
 }
 

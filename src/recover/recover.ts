@@ -3,7 +3,9 @@ import { connectRedis } from '../redis/connect.js'
 import { redisTrouble } from '../redis/trouble.js'
 import { checkSum } from './check-sum.js'
 import type { Chosen } from './choose-backup.js'
+import { type Contents, readContents } from './contents.js'
 import { type Copied, copyKeys, ensureRoomFor } from './copy-keys.js'
+import { type BroughtFunctions, bringFunctions, NO_FUNCTIONS } from './functions.js'
 import { type RestoredRules, restoreRules } from './series-rules.js'
 import { startThrowaway } from './throwaway.js'
 
@@ -14,6 +16,8 @@ export interface RecoverOptions {
   readonly select: (key: Buffer) => boolean
   /** Told once of each key of the backup, chosen or not. */
   readonly onKey?: (key: Buffer) => void
+  /** Which libraries of functions are brought back, too: none unless given; `if_none`, where the live Redis has lost all of its own. */
+  readonly functions?: 'all' | 'if_none'
   readonly replace: boolean
   readonly dryRun: boolean
   readonly signal: AbortSignal
@@ -25,9 +29,11 @@ export interface RecoverOptions {
   readonly onCopying?: (soFar: Copied, share: number) => void
 }
 
-/** What came of it: the keys, and the compaction rules of those that are time series. */
+/** What came of it: the keys, the compaction rules of those that are time series, and functions; and what else the backup holds. */
 export interface Recovered extends Copied {
   readonly rules: RestoredRules
+  readonly functions: BroughtFunctions
+  readonly contents: Contents
 }
 
 /**
@@ -35,13 +41,18 @@ export interface Recovered extends Copied {
  * `bad_backup` where another backup may do, or with the signal's reason; what was brought back until then stays.
  */
 export async function recoverKeys(backup: Chosen, options: RecoverOptions): Promise<Recovered> {
-  const { url, select, onKey, replace, dryRun, signal, onChecking, onLoading, onCopying } = options
+  const { url, select, onKey, functions, replace, dryRun, signal, onChecking, onLoading, onCopying } = options
   const database = await askDatabase(url)
   await checkSum(backup, { signal, ...(onChecking && { onProgress: onChecking }) })
   const throwaway = await startThrowaway(backup.source, { signal, ...(onLoading && { onProgress: onLoading }) })
   const ends = { from: throwaway.socket, to: url, database, signal }
   try {
+    const contents = await readContents(throwaway.socket, database)
     if (!dryRun) await ensureRoomFor({ ...ends, select })
+    // Before the keys: whoever finds these may call them.
+    const brought = functions
+      ? await bringFunctions(contents.libraries, { to: url, replace, dryRun, onlyIfNone: functions === 'if_none' })
+      : NO_FUNCTIONS
     const copied = await copyKeys({
       ...ends,
       select: (key) => {
@@ -52,7 +63,7 @@ export async function recoverKeys(backup: Chosen, options: RecoverOptions): Prom
       dryRun,
       ...(onCopying && { onProgress: onCopying }),
     })
-    return { ...copied, rules: await restoreRules({ ...ends, copied, select, dryRun }) }
+    return { ...copied, rules: await restoreRules({ ...ends, copied, select, dryRun }), functions: brought, contents }
   } finally {
     await throwaway.close()
   }

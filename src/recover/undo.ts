@@ -8,10 +8,13 @@ import { readStory, type ServerStory, unlessRefused, withServer } from '../backu
 import type { Classify } from '../decide/classes.js'
 import { globTest } from '../decide/glob.js'
 import { parseInfo } from '../decide/info.js'
+import { otherDatabases } from '../decide/risks-facts.js'
 import { type Moment, momentsBefore } from '../decide/undo.js'
 import { Trouble } from '../errors.js'
 import { ask } from '../redis/wire.js'
+import { type Contents, readContents } from './contents.js'
 import { type Copied, copyKeys, ensureRoomFor } from './copy-keys.js'
+import { absentLibraries } from './functions.js'
 import { type RestoredRules, restoreRules } from './series-rules.js'
 import { startThrowaway, type ThrowawaySource } from './throwaway.js'
 import { assembleAof } from './undo-assemble.js'
@@ -51,6 +54,10 @@ export interface Undone {
   /** Keys that were there and are left to the heal from PostgreSQL, and to those who write them. */
   readonly leftToPostgres: number
   readonly leftToThemselves: number
+  /** Other databases that held more keys then than they do now, and how many they held. */
+  readonly others: Contents['others']
+  /** Libraries of functions of then that Redis lacks now: a flush leaves them alone. */
+  readonly libraries: readonly string[]
   /** Later flushes that had taken nothing we look for, or that could not be rebuilt: why. */
   readonly troubles: readonly Trouble[]
 }
@@ -141,12 +148,14 @@ async function undoOne(
   throw failure ?? nothing('no flush that there is a trace of took a key that Rekindle would bring back')
 }
 
+type Brought = Pick<Undone, 'copied' | 'rules' | 'leftToPostgres' | 'leftToThemselves' | 'others' | 'libraries'>
+
 async function bringBack(
   { source, cut }: Moment<UndoSource>,
   { modules, areModulesKnown, database }: ServerStory,
   work: string,
   options: UndoOptions,
-): Promise<Pick<Undone, 'copied' | 'rules' | 'leftToPostgres' | 'leftToThemselves'> & { looked: number }> {
+): Promise<Brought & { looked: number }> {
   const { url, replace, dryRun, signal, onProgress } = options
   const dir = join(work, 'boot')
   await rm(dir, { recursive: true, force: true })
@@ -172,9 +181,22 @@ async function bringBack(
       onProgress: (_, share) => onProgress?.('Copying', share),
     })
     const rules = await restoreRules({ ...ends, select: selector(options).select, copied })
-    return { copied, rules, ...counts }
+    return { copied, rules, ...counts, ...(await whatElse(throwaway.socket, url, database)) }
   } finally {
     await throwaway.close()
+  }
+}
+
+/** What that moment held beside, as far as Redis has lost it. */
+async function whatElse(socket: string, url: string, database: number): Promise<Pick<Undone, 'others' | 'libraries'>> {
+  const { others, libraries } = await readContents(socket, database)
+  const info = await withServer(url, (wire) => ask(wire, 'INFO', 'keyspace').catch(unlessRefused))
+  const here = new Map(
+    otherDatabases(parseInfo(String(info ?? '')), database).map((each) => [each.database, each.keys]),
+  )
+  return {
+    others: others.filter((each) => each.keys > (here.get(each.database) ?? 0)),
+    libraries: await absentLibraries(libraries, url),
   }
 }
 

@@ -114,6 +114,8 @@ export type KeepingEvent =
       kept: number
       /** Why nothing newer was taken, such as the moment before the flush; absent where there was nothing newer. */
       passed_over?: string[]
+      /** Libraries of functions that were loaded, since Redis had lost all of its own. */
+      functions: string[]
       took_ms: number
     }
   /** Lost keys could not be brought back. */

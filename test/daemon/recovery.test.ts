@@ -38,6 +38,12 @@ describeLayouts('lost keys of the class backup', (layout) => {
   }
 
   test('come back by themselves after an empty restart, with their time to live; what workers wrote meanwhile stays', async () => {
+    const library = "#!lua name=mine\nredis.register_function('answer', function() return 42 end)"
+    // Redis 6 knows no functions.
+    const functions = await redis.cli('FUNCTION', 'LOAD', 'REPLACE', library).then(
+      () => ['mine'],
+      () => [],
+    )
     await backUp()
     const daemon = startDaemon(config(true))
     try {
@@ -48,7 +54,8 @@ describeLayouts('lost keys of the class backup', (layout) => {
       const { incident, classes } = await daemon.next('data_loss')
       expect(classes.find(({ match }) => match === 'sub:user:*')?.comes_back).toContain('by itself')
       const recovered = await daemon.next('keys_recovered')
-      expect(recovered).toMatchObject({ incident, keys: 49, kept: 1 })
+      expect(recovered).toMatchObject({ incident, keys: 49, kept: 1, functions })
+      if (functions.length > 0) expect(await redis.cli('FCALL', 'answer', 0)).toBe(42)
       expect(await redis.cli('HGETALL', 'sub:user:9')).toEqual(['plan', 'pro', 'left', '9'])
       expect(await redis.cli('HGETALL', 'sub:user:7')).toEqual(['plan', 'new'])
       const left = Number(await redis.cli('PTTL', 'sub:user:1'))
