@@ -114,7 +114,8 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
 function unlessSlow(coverage: Coverage): Observable<never> {
   return timer(SLOW).pipe(
     tap(() => {
-      if (!coverage.hasBegun) coverage.deafen('what is to be listened to takes its time to begin')
+      if (!coverage.hasBegun && !coverage.isBeginning)
+        coverage.deafen('what is to be listened to takes its time to begin')
     }),
     ignoreElements(),
   )

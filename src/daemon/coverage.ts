@@ -44,6 +44,9 @@ export class Coverage {
   /** True once something was listened to. */
   hasListened = false
   private deaf: string | undefined
+  /** Another number whenever it went deaf: whatever was to begin before does not. */
+  private era = 0
+  private beginning = 0
   private told = ''
   private telling: NodeJS.Timeout | undefined
 
@@ -59,6 +62,11 @@ export class Coverage {
     return this.heard.value !== undefined
   }
 
+  /** True while it listens already, and is about to know what that covers. */
+  get isBeginning(): boolean {
+    return this.beginning > 0
+  }
+
   /** Reads the catalog; undefined where that fails. */
   async look(): Promise<Catalog | undefined> {
     const { config, db } = this.context
@@ -72,17 +80,30 @@ export class Coverage {
 
   /** Listening has begun, or polling alone: learns what that covers, and returns what may have changed unheard. */
   async begin(by: HeardSource['kind'] | undefined): Promise<DatedChange[]> {
+    this.beginning++
+    try {
+      return await this.learn(by)
+    } finally {
+      this.beginning--
+    }
+  }
+
+  private async learn(by: HeardSource['kind'] | undefined): Promise<DatedChange[]> {
     const { polls, updates } = this.context
+    const { era } = this
     const at = steadyTime()
     // The first list of symbols, and with it the first survey, comes when this is known: what was updated before, the survey reads.
     const isFirst = !this.hasBegun
-    this.catalog = await this.look()
+    const catalog = await this.look()
+    if (era !== this.era) return []
+    this.catalog = catalog
     this.by = by
     this.hasListened ||= by !== undefined
     this.deaf = undefined
     const heard = this.heardNow()
     const polled = updates.filter(({ dataset }) => !heard.has(dataset))
     if (isFirst) await Promise.all(polled.map((each) => polls.ask(each, true)))
+    if (era !== this.era) return []
     this.cover(heard)
     if (isFirst) return []
     // The list of symbols is read again whenever it begins to be heard.
@@ -91,6 +112,7 @@ export class Coverage {
 
   /** Nothing is heard any more, for this reason: all is polled. */
   deafen(reason: string): void {
+    this.era++
     this.by = undefined
     this.deaf = reason
     this.context.vouching.end()

@@ -107,3 +107,22 @@ describe('what cannot be polled', () => {
     await untilWhole(redis.url, database, anyLayout())
   })
 })
+
+describe('a look that takes long', () => {
+  const redis = useRedis()
+  const { database, install } = useMarket()
+
+  it('at the start does not make it deaf to what the triggers tell', async () => {
+    await install()
+    const rows = { slow: { query: "SELECT 1 AS id, 'x' AS v FROM pg_sleep(1.5)", key: 'slow:{id}' } }
+    daemon = startDaemon(testConfig(redis.url, database.url, { layout: anyLayout(), poll: '10m', more: { rows } }))
+    const { tables } = await daemon.next('change_sources', undefined, 40_000)
+    expect(tables.filter(({ found_by }) => found_by !== 'triggers')).toMatchObject([
+      { dataset: 'rows.slow', found_by: 'poll', why: 'it is a query' },
+    ])
+    await daemon.next('watching', undefined, 40_000)
+    daemon.passOver()
+    await setIndicator(database, { symbol: 'ETHUSDT', timeframe: 'm5', param: 'rsi_14', value: 3 })
+    await daemon.next('sync', ({ dataset }) => dataset === 'indicators')
+  })
+})
