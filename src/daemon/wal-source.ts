@@ -2,9 +2,9 @@ import { catchError, defer, EMPTY, exhaustMap, finalize, ignoreElements, merge, 
 import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
-import { parseTestDecoding } from '../decide/test-decoding.js'
 import type { Heard } from '../detect/changes.js'
-import { type Decoding, watchWal } from '../detect/wal.js'
+import { watchWal } from '../detect/wal.js'
+import type { Decoding } from '../detect/wal-decoding.js'
 import type { Database } from '../postgres/database.js'
 import { readSlot, walHindrance } from '../postgres/wal-access.js'
 import type { Emit } from '../report/events.js'
@@ -19,12 +19,6 @@ export interface WalSourceContext {
 /** How often it is asked how the slot stands, in ms. */
 const SLOT_EVERY = 10_000
 
-/** Needs no publication, which would be a write to PostgreSQL, and comes with it in most installations. */
-const TEST_DECODING: Decoding = {
-  plugin: { name: 'test_decoding', options: { 'include-xids': '1', 'skip-empty-xacts': '1' } },
-  parse: parseTestDecoding,
-}
-
 /** The WAL of the server that `postgres.listen_url`, or else `postgres.url`, leads to. */
 export function walSource({ config, db, emit }: WalSourceContext): WalSource {
   const { url, listen_url = url } = config.postgres
@@ -32,18 +26,17 @@ export function walSource({ config, db, emit }: WalSourceContext): WalSource {
   return {
     hindrance: () => walHindrance((sql, values) => db.query(sql, values), listen_url, server),
     open: () => {
-      const decoding = TEST_DECODING
       let slot: string | undefined
       let since = 0
-      const onSlot = (name: string): void => {
+      const onSlot = (name: string, { plugin, publication }: Decoding): void => {
         slot = name
         since = steadyTime()
-        emit({ event: 'wal_opened', slot, plugin: decoding.plugin.name })
+        emit({ event: 'wal_opened', slot, plugin: plugin.name, publication })
       }
       const states = timer(1_000, SLOT_EVERY).pipe(
         exhaustMap(() => (slot === undefined ? EMPTY : tellSlot(db, slot, since, emit))),
       )
-      const heard = watchWal({ config, url: listen_url, server, db, decoding, onSlot })
+      const heard = watchWal({ config, url: listen_url, server, db, onSlot })
       return merge(heard, states).pipe(
         finalize(() => {
           if (slot !== undefined) emit({ event: 'wal_closed', slot, read_for_ms: steadyTime() - since })

@@ -18,6 +18,10 @@ export class WalTables {
     private readonly db: Database,
   ) {}
 
+  get all(): Iterable<WatchedTable> {
+    return this.tables.values()
+  }
+
   get(table: string): WatchedTable | undefined {
     return this.tables.get(table)
   }

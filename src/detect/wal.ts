@@ -1,23 +1,19 @@
 import { Observable } from 'rxjs'
 import { steadyTime } from '../clock.js'
 import type { Config } from '../config/schema.js'
-import type { ColumnsOf, WalMessage } from '../decide/row-change.js'
 import { Hints } from '../decide/wal-hints.js'
 import { Places } from '../decide/wal-places.js'
+import { Trouble } from '../errors.js'
 import type { Database } from '../postgres/database.js'
-import { type OutputPlugin, Replication } from '../postgres/replication.js'
+import { suitablePublication } from '../postgres/publication.js'
+import { Replication } from '../postgres/replication.js'
 import type { WatchedTarget } from '../postgres/wal-tables.js'
 import { walTrouble } from '../postgres/wal-trouble.js'
 import { visibleOf } from '../postgres/wal-visible.js'
 import type { Heard } from './changes.js'
+import { byPgoutput, byTestDecoding, type Decoding } from './wal-decoding.js'
 import { WalNews } from './wal-news.js'
 import { WalTables } from './wal-tables.js'
-
-/** How the WAL is told to us. */
-export interface Decoding {
-  readonly plugin: OutputPlugin
-  readonly parse: (data: Buffer, columnsOf: ColumnsOf) => WalMessage | undefined
-}
 
 export interface WalOptions {
   readonly config: Config
@@ -27,9 +23,10 @@ export interface WalOptions {
   readonly server: string
   /** Another session of the same database, by which rows will be read. */
   readonly db: Database
-  readonly decoding: Decoding
-  /** Told the name of the slot once it stands. */
-  readonly onSlot?: (slot: string) => void
+  /** In another way than what is there would have it. */
+  readonly decoding?: Decoding
+  /** Told the name of the slot once it stands, and how it is read. */
+  readonly onSlot?: (slot: string, decoding: Decoding) => void
   /** As for {@link Replication}. */
   readonly beat?: number
   readonly limit?: number
@@ -65,6 +62,7 @@ class WalSession {
   private readonly tables: WalTables
   private readonly news: WalNews
   private readonly places = new Places()
+  private decoding: Decoding | undefined
   private replication: Replication | undefined
   /** What the transaction that is coming in has changed. */
   private current: Hints<WatchedTarget> | undefined
@@ -89,9 +87,12 @@ class WalSession {
   }
 
   async open(): Promise<void> {
-    const { url, server, decoding, onSlot, beat, limit } = this.options
+    const { url, server, onSlot, beat, limit } = this.options
     await this.tables.look()
+    const publication = await this.publication()
     if (this.isClosed) return
+    const decoding = this.options.decoding ?? (publication === undefined ? byTestDecoding() : byPgoutput(publication))
+    this.decoding = decoding
     this.replication = new Replication({
       url,
       server,
@@ -104,7 +105,7 @@ class WalSession {
     await this.replication.open()
     if (this.isClosed) return
     this.lookIn(LOOK)
-    onSlot?.(this.replication.slot)
+    onSlot?.(this.replication.slot, decoding)
     this.out.next({ kind: 'listening' })
   }
 
@@ -123,7 +124,7 @@ class WalSession {
   }
 
   private take(data: Buffer): void {
-    const message = this.options.decoding.parse(data, (table) => this.tables.get(table)?.columns)
+    const message = this.decoding?.parse(data, (table) => this.tables.get(table)?.columns)
     switch (message?.kind) {
       case 'begin':
         this.current = new Hints(message.xid, 0)
@@ -199,6 +200,11 @@ class WalSession {
     await this.news.of(first)
   }
 
+  /** One that tells everything: this one, or any. */
+  private publication(only?: string): Promise<string | undefined> {
+    return suitablePublication(this.tables.all, (sql, values) => this.options.db.query(sql, values), only)
+  }
+
   private lookIn(wait: number): void {
     if (this.isClosed) return
     clearTimeout(this.looking)
@@ -211,6 +217,9 @@ class WalSession {
     const at = steadyTime()
     try {
       for (const dataset of await this.tables.look()) this.news.all(dataset, at)
+      const { publication } = this.decoding ?? {}
+      if (publication !== undefined && (await this.publication(publication)) === undefined)
+        this.fail(untold(this.options.server, publication))
     } catch {
       // The database's own condition tells of a server that is away; it is looked again.
     }
@@ -218,6 +227,12 @@ class WalSession {
     this.lookedAt = steadyTime()
     this.lookIn(this.tables.isUnsure ? LOOK_AGAIN : LOOK)
   }
+}
+
+/** What it left out until now is caught up with by the next session. */
+function untold(server: string, publication: string): Trouble {
+  const reason = `PostgreSQL ${server}: the publication ${publication} no longer tells all changes`
+  return new Trouble('postgres_wal', reason, 'ALTER PUBLICATION; without one that does, test_decoding is used', true)
 }
 
 function delay(ms: number): Promise<void> {

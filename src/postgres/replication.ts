@@ -150,7 +150,11 @@ export class Replication {
     const kind = chunk[0]
     if (kind === XLOG_DATA) {
       this.advance(chunk.readBigUInt64BE(1))
-      this.options.take(chunk.subarray(XLOG_HEADER))
+      try {
+        this.options.take(chunk.subarray(XLOG_HEADER))
+      } catch (error) {
+        this.fail(error)
+      }
     } else if (kind === KEEPALIVE) {
       this.advance(chunk.readBigUInt64BE(1))
       if (chunk[17] === 1) this.confirm(true)

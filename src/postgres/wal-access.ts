@@ -37,6 +37,7 @@ function reasonOf(access: Access, user: string | null): [why: string, hint: stri
   const { level, version, standby, right, encoding, synchronous } = access
   if (level !== 'logical')
     return [`wal_level is ${level}`, 'ALTER SYSTEM SET wal_level = logical, and restart PostgreSQL']
+  if (version < 130_000) return ['that needs PostgreSQL 13 or later', 'set sync.source to auto, triggers or poll']
   if (standby && version < 160_000)
     return ['this is a standby, of which only PostgreSQL 16 and later decode it', 'postgres.url should be the primary']
   if (right === false)

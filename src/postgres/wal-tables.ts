@@ -13,6 +13,10 @@ export interface WatchedTarget extends WalTarget {
 
 /** A table, a partition or a child whose changes are looked for in the WAL. */
 export interface WatchedTable extends WalTable<WatchedTarget> {
+  /** With its schema, as SQL. */
+  readonly name: string
+  /** True if it holds rows itself: a partitioned table has them in its partitions. */
+  readonly hasRows: boolean
   /** The columns whose texts must be read. */
   readonly columns: ReadonlySet<string>
   /** Another text whenever what is told of its rows may be something else. */
@@ -25,6 +29,7 @@ interface FoundTable {
   readonly table: string
   readonly identity: string[]
   readonly full: boolean
+  readonly kind: string
   /** OIDs of the types beneath all domains, by column. */
   readonly types: Record<string, number>
 }
@@ -56,7 +61,7 @@ export async function readWalTables(
   return new Map(found.map((each) => [tableKey(each.schema, each.table), watched(each, targets.get(each.name) ?? [])]))
 }
 
-function watched({ identity, full, types }: FoundTable, targets: readonly WatchedTarget[]): WatchedTable {
+function watched({ name, kind, identity, full, types }: FoundTable, targets: readonly WatchedTarget[]): WatchedTable {
   const forms = new Map(
     Object.entries(types).flatMap(([column, type]): [string, Form][] => {
       const form = FORMS[type]
@@ -65,7 +70,7 @@ function watched({ identity, full, types }: FoundTable, targets: readonly Watche
   )
   const table: WalTable<WatchedTarget> = { targets, identity: new Set(identity), isFull: full, forms }
   const version = JSON.stringify([identity, full, types, targets])
-  return { ...table, columns: columnsToRead(table), version }
+  return { ...table, name, hasRows: kind === 'r', columns: columnsToRead(table), version }
 }
 
 function columnsOf(announced: Announced): string[] {
@@ -86,6 +91,7 @@ function columnsOf(announced: Announced): string[] {
 /** An index serves as identity by its own columns, without those that it merely includes, and only if it is checked at once. */
 const IDENTITIES = `
   SELECT asked.name, n.nspname AS schema, c.relname AS table, c.relreplident = 'f' AS full,
+    c.relkind::text AS kind,
     ARRAY(
       SELECT a.attname::text FROM pg_catalog.pg_attribute AS a
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND (c.relreplident = 'f' OR EXISTS (

@@ -8,7 +8,8 @@ const HINTS: Readonly<Record<string, string>> = {
   '53400': 'raise max_replication_slots, or drop a slot that is not needed (pg_replication_slots)',
   '55P03':
     'a transaction that has been writing for long holds up the slot (backend_xid in pg_stat_activity), or, on a standby, its primary is idle (there: SELECT pg_log_standby_snapshot())',
-  '58P01': 'install the output plugin test_decoding, of the contrib modules of PostgreSQL',
+  '58P01':
+    'install the output plugin test_decoding, of the contrib modules of PostgreSQL; or CREATE PUBLICATION for all tables of the configuration, by which pgoutput tells the same',
   '28000': 'pg_hba.conf must let this user into this database from here, as for any other session',
   '08P01': 'a pooler does not let replication through: postgres.listen_url (DATABASE_LISTEN_URL) should lead past it',
 }

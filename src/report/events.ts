@@ -166,8 +166,10 @@ export type LogEvent =
       event: 'wal_opened'
       /** Its name in `pg_replication_slots`. */
       slot: string
-      /** What decodes the WAL for it. */
+      /** What decodes the WAL for it: `pgoutput` where there is a publication that tells all, else `test_decoding`. */
       plugin: string
+      /** That publication. */
+      publication: string | undefined
     }
   /** How that slot stands. */
   | {

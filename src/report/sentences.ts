@@ -98,7 +98,7 @@ export function sentence(event: LogEvent): string {
     case 'change_sources':
       return `Changes are found ${saySources(event.tables)}`
     case 'wal_opened':
-      return `Reads the WAL through the slot ${event.slot}, by ${event.plugin}`
+      return `Reads the WAL through the slot ${event.slot}, by ${event.plugin}${event.publication === undefined ? '' : ` of the publication ${event.publication}`}`
     case 'wal_slot':
       return `${event.slot} is ${event.lag_bytes} bytes behind`
     case 'wal_closed':

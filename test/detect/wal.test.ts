@@ -4,30 +4,13 @@ import { runSql } from '../../lab/databases.js'
 import { createMarket } from '../../lab/market.js'
 import { startProxy } from '../../lab/proxy.js'
 import type { Config } from '../../src/config/schema.js'
-import type { Change } from '../../src/decide/announcement.js'
-import { parseTestDecoding } from '../../src/decide/test-decoding.js'
-import { type WalOptions, watchWal } from '../../src/detect/wal.js'
-import type { Trouble } from '../../src/errors.js'
+import type { WalOptions } from '../../src/detect/wal.js'
+import { byTestDecoding } from '../../src/detect/wal-decoding.js'
 import { type OpenDatabase, openDatabase } from '../../src/postgres/database.js'
 import { SMALL, testConfig } from '../support/daemon.js'
 import { describeOwnServers } from '../support/processes.js'
 import { until, usePostgres } from '../support/servers.js'
-
-const decoding: WalOptions['decoding'] = {
-  plugin: { name: 'test_decoding', options: { 'include-xids': '1', 'skip-empty-xacts': '1' } },
-  parse: parseTestDecoding,
-}
-
-/** A session that reads the WAL, and what it has told. */
-interface Reader {
-  readonly changes: Change[]
-  readonly errors: Trouble[]
-  slot(): string | undefined
-  isListening(): boolean
-  /** Waits for a change of the dataset; the keys of all of its changes so far, `all` among them. */
-  keys(dataset: string, isEnough?: (keys: unknown[]) => boolean): Promise<unknown[]>
-  close(): void
-}
+import { type Reader, ROWS, readWal, TABLES } from './wal-reader.js'
 
 describeOwnServers('the WAL, read by test_decoding', () => {
   const postgres = usePostgres({ settings: { wal_level: 'logical', max_replication_slots: '3' } })
@@ -40,19 +23,11 @@ describeOwnServers('the WAL, read by test_decoding', () => {
   beforeAll(async () => {
     url = await postgres.createDatabase('app')
     await createMarket(url, SMALL)
-    await runSql(
-      url,
-      `CREATE TABLE plans (user_id int PRIMARY KEY, plan text);
-       CREATE TABLE quotas (symbol text, day int, quota int, PRIMARY KEY (symbol, day)) PARTITION BY RANGE (day);
-       CREATE TABLE quotas_1 PARTITION OF quotas FOR VALUES FROM (0) TO (10);
-       CREATE TABLE loose (user_id int, plan text);
-       CREATE TABLE other (id int PRIMARY KEY, body text)`,
-    )
+    await runSql(url, TABLES)
     config = testConfig('redis://127.0.0.1', url, {
       more: {
         rows: {
-          plans: { table: 'plans', key: 'plan:{user_id}' },
-          quotas: { table: 'quotas', key: 'quota:{symbol}:{day}', symbol: 'symbol' },
+          ...ROWS,
           loose: { table: 'loose', key: 'loose:{user_id}' },
         },
       },
@@ -68,38 +43,9 @@ describeOwnServers('the WAL, read by test_decoding', () => {
     db = openDatabase(url, 'here')
     client = new Client({ connectionString: url })
     await client.connect()
-    const changes: Change[] = []
-    const errors: Trouble[] = []
-    let isListening = false
-    let slot: string | undefined
-    const options = { config, url, server: 'here', db, decoding, onSlot: (name: string) => (slot = name), ...more }
-    const subscription = watchWal(options).subscribe({
-      next: (heard) => {
-        if (heard.kind === 'listening') isListening = true
-        if (heard.kind === 'change') changes.push(heard.change)
-      },
-      error: (error: Trouble) => errors.push(error),
-    })
-    const keys = (dataset: string) =>
-      changes.flatMap((change): unknown[] => {
-        if (change.dataset !== dataset) return []
-        return change.keys === 'all' ? ['all'] : change.keys.map(({ symbol, part }) => [symbol, part])
-      })
-    const reader: Reader = {
-      changes,
-      errors,
-      slot: () => slot,
-      isListening: () => isListening,
-      keys: async (dataset, isEnough = (found) => found.length > 0) => {
-        await until(() => isEnough(keys(dataset)), {
-          what: `changes of ${dataset}, not ${JSON.stringify(changes)}, ${errors[0]?.message}`,
-        })
-        return keys(dataset)
-      },
-      close: () => subscription.unsubscribe(),
-    }
+    const reader = readWal({ config, url, server: 'here', db, ...more })
     readers.push(reader)
-    if (isWaitedFor) await until(() => isListening || errors[0], { timeout: 20_000 })
+    if (isWaitedFor) await until(() => reader.isListening() || reader.errors[0], { timeout: 20_000 })
     return reader
   }
 
@@ -312,6 +258,7 @@ describeOwnServers('the WAL, read by test_decoding', () => {
     await client.end()
     await db.close()
 
+    const decoding = byTestDecoding()
     const without = { ...decoding, plugin: { ...decoding.plugin, name: 'no_such' as 'pgoutput' } }
     const plain = await read({ decoding: without })
     expect(plain.errors).toMatchObject([{ code: 'postgres_wal', hint: expect.stringContaining('test_decoding') }])

@@ -14,7 +14,7 @@ export const EVENTS: { readonly [Name in LogEvent['event']]?: EventOf<Name> } = 
     layout: 'sortedset',
     datasets: ['candles.m1', 'indicators'],
   },
-  wal_opened: { event: 'wal_opened', slot: 'rekindle_1_a', plugin: 'test_decoding' },
+  wal_opened: { event: 'wal_opened', slot: 'rekindle_1_a', plugin: 'test_decoding', publication: undefined },
   wal_slot: { event: 'wal_slot', slot: 'rekindle_1_a', lag_bytes: 120, held_bytes: 4_096, age_ms: 1_000 },
   wal_closed: { event: 'wal_closed', slot: 'rekindle_1_a', read_for_ms: 2_000 },
   redis_up: { event: 'redis_up', run_id: 'a1', previous_run_id: undefined, version: '8.0.6', down_for_ms: 0 },
