@@ -127,6 +127,26 @@ describe('a notification queue that a listener does not read', () => {
   })
 })
 
+describe('two-phase commit', () => {
+  const postgres = usePostgres({ settings: { max_prepared_transactions: '2' } })
+
+  it('is refused after a write to a table with triggers, as `triggers --apply` says, and goes on without them', async () => {
+    const writer = new Client(postgres.url)
+    await writer.connect()
+    await createSchema(writer)
+    await writer.query(installSql(config, { candles: false }))
+    const prepare = (table: string) =>
+      writer.query(`BEGIN; INSERT INTO ${table} (symbol) VALUES ('A'); PREPARE TRANSACTION '${table}'`)
+    await expect(prepare('tickers')).rejects.toThrow(/cannot PREPARE a transaction that has executed .*NOTIFY/)
+    await writer.query('ROLLBACK')
+    await writer.query('ALTER TABLE ohlcv4_m1 DROP CONSTRAINT ohlcv4_m1_pkey, ALTER open_time DROP NOT NULL')
+    await prepare('ohlcv4_m1')
+    await writer.query("COMMIT PREPARED 'ohlcv4_m1'")
+    expect((await writer.query('SELECT symbol FROM ohlcv4_m1')).rows).toEqual([{ symbol: 'A' }])
+    await writer.end()
+  })
+})
+
 interface CopyConnection {
   sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void
