@@ -12,8 +12,15 @@ import {
 } from '../decide/change-sources.js'
 import { quoteTable, splitTable } from './identifiers.js'
 import { type FoundRelation, findRelations, type Query, TREE } from './relations.js'
-import { functionName, leftToPolling, rowsArgument, triggerNames, type Watched, watchedTables } from './triggers.js'
 import { walHindrance } from './wal-access.js'
+import {
+  functionName,
+  leftToPolling,
+  rowsArgument,
+  triggerNames,
+  type Watched,
+  watchedTables,
+} from './watched-tables.js'
 
 export type { Query } from './relations.js'
 

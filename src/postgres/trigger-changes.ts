@@ -3,17 +3,9 @@ import type { ChangeSource } from '../decide/change-sources.js'
 import { Trouble } from '../errors.js'
 import { type FoundRelation, findRelations, type Query } from './relations.js'
 import { expectedSources, type FoundTrigger, findFunctions, findTriggers, readCatalog } from './trigger-catalog.js'
-import {
-  functionName,
-  installSteps,
-  LOCK_TIMEOUT,
-  leftToPolling,
-  renamed,
-  type Step,
-  type Watched,
-  watchedTables,
-} from './triggers.js'
+import { installSteps, LOCK_TIMEOUT, type Step } from './triggers.js'
 import { postgresTrouble } from './trouble.js'
+import { functionName, leftToPolling, renamed, type Watched, watchedTables } from './watched-tables.js'
 
 export interface Installed {
   /** The tables that have their triggers now, by their full names. */

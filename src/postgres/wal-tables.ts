@@ -4,7 +4,7 @@ import { columnsToRead, type Form, type WalTable, type WalTarget } from '../deci
 import type { Query } from './relations.js'
 import type { Catalog } from './trigger-catalog.js'
 import type { Announced } from './trigger-sql.js'
-import { watchedTables } from './triggers.js'
+import { watchedTables } from './watched-tables.js'
 
 /** A dataset, and how the keys of a row are told from its place. */
 export interface WatchedTarget extends WalTarget {
