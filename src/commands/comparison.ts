@@ -53,6 +53,8 @@ interface Step {
 /** Symbols in one step, and steps under way at once. */
 const BATCH = 16
 const CONCURRENCY = 3
+/** How often a dataset is asked for whose query meets something that may pass. */
+const ATTEMPTS = 3
 /** Beyond its share of the settling time a rest is this long, in ms, so that all of them are surely no less. */
 const MORE = 5
 
@@ -153,7 +155,7 @@ class Comparer {
   private async look(step: Step): Promise<Look[]> {
     const { dataset, symbols } = step
     const { db, live, patience, server } = this.session
-    while (!this.hidden.has(dataset.name)) {
+    for (let attempt = 1; !this.hidden.has(dataset.name); attempt++) {
       try {
         const scope = { symbols, parts: undefined, thorough: true }
         const examination = await examine(dataset, { db, redis: this.life.bulk, live, signal: this.signal }, scope)
@@ -163,8 +165,10 @@ class Comparer {
         this.signal.throwIfAborted()
         const trouble = troubleOf(error, server)
         if (endsLife(trouble)) throw trouble
-        if (trouble.passing) patience.blame(trouble)
-        else this.hidden.set(dataset.name, trouble)
+        // What one query meets must not keep the others from being told of.
+        const isOver = !trouble.passing || (trouble.code === 'postgres_query' && attempt >= ATTEMPTS)
+        if (isOver) this.hidden.set(dataset.name, trouble)
+        else patience.blame(trouble)
       }
       if (!this.hidden.has(dataset.name)) await patience.pause(this.signal)
     }

@@ -15,12 +15,14 @@ import {
   shareReplay,
   switchMap,
   tap,
+  timer,
 } from 'rxjs'
 import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import { type Config, hasDatasets } from '../config/schema.js'
 import { datasetsOf } from '../datasets/index.js'
 import { liveValuesOf } from '../datasets/live.js'
+import { retryDelay } from '../decide/tasks.js'
 import { watchLives } from '../detect/lives.js'
 import { secondDaemon, watchOtherDaemons } from '../detect/other-daemons.js'
 import { readSymbols } from '../detect/roster.js'
@@ -216,17 +218,26 @@ function watchRosters(
   db: Database,
   conditions: Conditions,
 ): Observable<readonly string[]> {
-  return changes.pipe(
-    filter(({ dataset }) => dataset === 'symbols'),
+  const again = new Subject<number>()
+  let failures = 0
+  const reasons = merge(
+    changes.pipe(filter(({ dataset }) => dataset === 'symbols')),
+    again.pipe(switchMap((ms) => timer(ms))),
+  )
+  return reasons.pipe(
+    map(() => undefined),
     latest(
-      (_, newer) => newer,
+      () => undefined,
       async () => {
         try {
           const symbols = await readSymbols(db, config)
           conditions.worked('symbols')
+          failures = 0
           return symbols
         } catch (error) {
           const trouble = troubleOf(error)
+          // No other change may come to tell that it can be read by now.
+          again.next(retryDelay(++failures))
           // A server that is away is told of by its own condition.
           if (!/^postgres_(unreachable|refused)$/.test(trouble.code)) conditions.failed('symbols', trouble)
           return undefined

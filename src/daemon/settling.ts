@@ -14,6 +14,8 @@ import { type LifeContext, sidesOf } from './life-context.js'
 const LOOKS = 10
 const SHORTEST = 20
 const LONGEST = 1_000
+/** Looks at what others have written take no more than one part in so many of the time. */
+const SPARING = 20
 
 /** Tasks that are done but for values that differ, of which nothing is known yet. */
 export class Unsettled {
@@ -39,6 +41,7 @@ export class Unsettled {
  */
 export function settling(life: Life, unsettled: Unsettled, context: LifeContext): Observable<Step> {
   const { config, guard, live, conditions, server } = context
+  let restUntil = 0
   const period = Math.min(LONGEST, Math.max(SHORTEST, config.sync.settle / LOOKS))
   return interval(period).pipe(
     exhaustMap(() =>
@@ -46,15 +49,17 @@ export function settling(life: Life, unsettled: Unsettled, context: LifeContext)
         const tasks = unsettled.take(({ dataset, symbol }) => !live.isNew(dataset, symbol))
         const isWhole = ({ dataset, symbol }: { dataset: string; symbol: string }): boolean =>
           !guard.wholeness.isOpen(symbol, dataset)
-        const due = live.due()
+        const due = [...live.due(), ...(steadyTime() < restUntil ? [] : quietOnes(context))]
         if (due.length === 0) return tasks.length > 0 ? async () => ({ ...NOTHING_FOLLOWS, tasks }) : undefined
         const began = guard.wholeness.now()
         const asked = new Set(due.map(({ symbol, dataset }) => JSON.stringify([symbol, dataset])))
+        const startedAt = steadyTime()
         const found = await compareSymbols(
           [...new Set(due.map(({ symbol }) => symbol))],
           { datasets: context.datasets, lanes: guard.lanes, sides: sidesOf(life, context, signal), server },
           (symbol, dataset) => asked.has(JSON.stringify([symbol, dataset])),
         )
+        restUntil = steadyTime() + SPARING * (steadyTime() - startedAt)
         conditions.worked('settling')
         const lacks = settledLacks(found, context).filter(isWhole)
         return async () => {
@@ -74,11 +79,18 @@ export function settling(life: Life, unsettled: Unsettled, context: LifeContext)
   )
 }
 
-/** Of what was found, the values that stand still on both sides. */
+/** The datasets of symbols of which a worker has written something that nobody has looked at since; it may have died before PostgreSQL. */
+function quietOnes({ live, guard }: LifeContext): { symbol: string; dataset: string }[] {
+  const owned = live.quiet().map((key) => ({ key, owner: guard.holdings.ownerOf(key) }))
+  live.overlook(owned.flatMap(({ key, owner }) => (owner ? [] : [key])))
+  return owned.flatMap(({ owner }) => owner ?? [])
+}
+
+/** Of what was found, what is missing, and the values that stand still on both sides. */
 function settledLacks({ lacks }: Survey, { live }: LifeContext): Lack[] {
   return lacks.flatMap((lack): Lack[] => {
     const differing = live.settledIn(lack.key)
-    return differing === 0 ? [] : [{ ...lack, differing }]
+    return differing === 0 && lack.missing === 0 ? [] : [{ ...lack, differing }]
   })
 }
 

@@ -14,9 +14,10 @@ export interface PostgresIdentity {
 
 /**
  * How it differs from the one before. `system`, `database`: another one. `rewound`: it has gone back, as after a restore from a backup or
- * a failover to a standby that lagged: what was committed last is gone. `promoted`: it goes on from where it was.
+ * a failover to a standby that lagged: what was committed last is gone. `promoted`: the standby that answered before is the primary now.
+ * `timeline`: another server has gone on from where this one was, or from before: positions of two timelines cannot be compared.
  */
-export type IdentityChange = 'system' | 'database' | 'rewound' | 'promoted'
+export type IdentityChange = 'system' | 'database' | 'rewound' | 'timeline' | 'promoted'
 
 /** Undefined where it is the one that it was. */
 export function identityChange(before: PostgresIdentity, now: PostgresIdentity): IdentityChange | undefined {
@@ -24,5 +25,6 @@ export function identityChange(before: PostgresIdentity, now: PostgresIdentity):
   if (now.database !== before.database) return 'database'
   // Of standbys each lags in its own way.
   if (!now.recovering && now.position < before.position) return 'rewound'
-  return now.timeline > before.timeline ? 'promoted' : undefined
+  if (now.timeline === before.timeline) return undefined
+  return before.recovering ? 'promoted' : 'timeline'
 }

@@ -69,6 +69,8 @@ export class LiveValues {
   private readonly written = new Map<string, number>()
   /** Keys that we are writing to ourselves, and how often. */
   private readonly ours = new Map<string, number>()
+  /** Keys that others have written to and that nobody has looked at since, and when that was. */
+  private readonly unseen = new Map<string, number>()
   private readonly pending = new Map<string, Pending>()
   private pendingValues = 0
   /** Dataset -> symbol -> when it was first looked at in this life. */
@@ -92,7 +94,7 @@ export class LiveValues {
   begin(process?: string): void {
     if (process !== undefined && process === this.process) return
     this.process = process
-    for (const known of [this.equal, this.written, this.ours, this.pending, this.firstLooks]) known.clear()
+    for (const known of [this.equal, this.written, this.ours, this.unseen, this.pending, this.firstLooks]) known.clear()
     this.pendingValues = 0
     this.trackedSince = undefined
   }
@@ -102,6 +104,7 @@ export class LiveValues {
     this.trackedSince = isTracked ? this.clock() : undefined
     this.equal.clear()
     this.written.clear()
+    this.unseen.clear()
   }
 
   /** True if writes by others are told of. */
@@ -116,6 +119,7 @@ export class LiveValues {
       if (this.ours.has(key)) continue
       this.written.set(key, now)
       this.equal.delete(key)
+      if (this.unseen.size < MOST || this.unseen.has(key)) this.unseen.set(key, now)
     }
   }
 
@@ -138,6 +142,7 @@ export class LiveValues {
     for (const look of looks) {
       if (!symbols.has(look.symbol)) symbols.set(look.symbol, began)
       if (look.isWhole && this.isTold(dataset)) this.sawWhole(look.key, began)
+      if ((this.unseen.get(look.key) ?? began) < began) this.unseen.delete(look.key)
       this.watch(dataset, look, began)
     }
   }
@@ -197,6 +202,20 @@ export class LiveValues {
   isNew(dataset: string, symbol: string): boolean {
     const first = this.firstLooks.get(dataset)?.get(symbol)
     return first === undefined || this.clock() - first < this.settle
+  }
+
+  /**
+   * Keys that others have written to, that nobody has looked at since, and that have been left alone for the settling time: by now
+   * PostgreSQL should hold the same, unless whoever wrote them could not write it there.
+   */
+  quiet(): string[] {
+    const now = this.clock()
+    return [...this.unseen].flatMap(([key, at]) => (now - at >= this.settle ? [key] : []))
+  }
+
+  /** Takes out keys that are nobody's. */
+  overlook(keys: Iterable<string>): void {
+    for (const key of keys) this.unseen.delete(key)
   }
 
   /** The datasets of symbols that must be looked at again to find out whether what differs stands still. */

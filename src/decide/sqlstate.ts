@@ -21,7 +21,9 @@ const PASSING: Verdict = { whose: 'query', passing: true }
 const VERDICTS: Readonly<Record<string, Verdict>> = {
   // Connection exceptions, poolers' own errors among them (08P01).
   '08': SERVER,
-  '22': SCHEMA,
+  // A value of another type than the query needs it; the rest of class 22 is data that the query cannot work with.
+  '22007': SCHEMA,
+  '22P02': SCHEMA,
   // The server ends sessions that idle in a transaction, or whose transaction takes too long.
   '25P03': SERVER,
   '25P04': SERVER,

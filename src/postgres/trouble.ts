@@ -75,9 +75,13 @@ export function connectionTrouble(error: unknown, server: string): Trouble {
     const mend = byTls ?? 'check sslmode and sslrootcert in postgres.url'
     return new Trouble('postgres_refused', about, mend, false)
   }
-  return new Trouble('postgres_unreachable', about, (whose === 'server' ? hint : undefined) ?? LOOK, true)
+  const mend = state === '57014' ? SLOW : whose === 'server' ? hint : undefined
+  return new Trouble('postgres_unreachable', about, mend ?? LOOK, true)
 }
 
+/** A session of ours has no limit of its own before its settings are made. */
+const SLOW =
+  'a statement_timeout of the role or the database is too short to begin with: ALTER ROLE … SET statement_timeout'
 const LOOK = 'is it running, and is postgres.url (DATABASE_URL) right?'
 
 /** Undefined for what did not come from a server, as errors of sockets, whose codes look alike. */

@@ -93,11 +93,14 @@ export type LogEvent =
     }
   /**
    * Another PostgreSQL answers than before, or it has gone back in time. Redis is made equal to it all the same: PostgreSQL is the truth.
-   * Level `info` where a standby was promoted that has all that was seen.
+   * Level `info` where the standby that answered before was promoted.
    */
   | {
       event: 'postgres_changed'
-      /** `system`: another server; `database`: dropped and made again; `rewound`: what was committed last is gone; `promoted`. */
+      /**
+       * `system`: another server; `database`: dropped and made again; `rewound`: what was committed last is gone; `timeline`: another
+       * server was promoted or restored, which may lack what was committed last; `promoted`: the standby that answered before was.
+       */
       change: IdentityChange
       /** Its system identifier, as `pg_control_system()` tells it. */
       system: string

@@ -51,13 +51,18 @@ function serverTrouble(board: Board): Readiness | undefined {
   if (redis.state === 'down') {
     return { ready: false, code: 'redis_down', reason: redis.trouble?.reason ?? 'Redis cannot be used' }
   }
-  if (!begun || redis.state === 'unknown') return starting(board, 'Redis has not been reached yet')
+  if (!begun || redis.state === 'unknown') return starting(board, 'Redis has not been looked at yet')
   return undefined
 }
 
 /** Nothing is known to be whole before PostgreSQL has told what there must be: if it is away, that is what it waits for. */
-function starting({ postgres }: Board, reason: string): Readiness {
+function starting({ postgres, degraded }: Board, reason: string): Readiness {
+  const unread = degraded.get('symbols')
   const why =
-    postgres.state === 'down' ? `PostgreSQL is down: ${postgres.trouble?.reason ?? 'it cannot be used'}` : reason
+    postgres.state === 'down'
+      ? `PostgreSQL is down: ${postgres.trouble?.reason ?? 'it cannot be used'}`
+      : unread
+        ? `the symbols cannot be read: ${unread.reason}: ${unread.hint}`
+        : reason
   return { ready: false, code: 'starting', reason: why }
 }

@@ -158,6 +158,7 @@ function changedSaid({ change, ...event }: Extract<LogEvent, { event: 'postgres_
   const what = {
     system: `is another server than before (system identifier ${event.system} after ${event.previous_system})`,
     database: 'holds another database of this name than before',
+    timeline: `was promoted or restored (timeline ${event.timeline} after ${event.previous_timeline}): what was committed last may be gone`,
     rewound: `has gone back by ${event.behind_bytes} bytes of WAL: what was committed last is gone`,
   }[change]
   return `PostgreSQL ${what}; Redis is made equal to what it holds now, also where that is older`

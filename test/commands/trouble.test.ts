@@ -92,6 +92,19 @@ describe('trouble with a server', () => {
     expect(again.answer).toMatchObject({ ok: false, code: 'postgres_schema', symbols_whole: 0, keys_written: 0 })
     expect(again.answer['failed']).toEqual([{ dataset: 'candles.m5', ...trouble }])
   })
+
+  it('goes on without a query that meets something which may pass, but does not', async () => {
+    await database.query(`CREATE FUNCTION locked() RETURNS int LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'they wait for each other' USING ERRCODE = '40P01'; END $$`)
+    await redis.cli('FLUSHALL')
+    await rekindle(['restore'], env())
+    const rows = { held: { query: 'SELECT locked() AS id', key: 'held:{id}' } }
+    const REKINDLE_CONFIG = writeConfig({ candles: { layout: anyLayout(), last: LAST }, rows }, 'locked.yaml')
+    const { status, stdout, stderr } = await rekindle(['verify'], env({ REKINDLE_CONFIG }))
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/^Of what could be compared, \d+ keys of \d symbols hold what PostgreSQL holds/)
+    expect(stderr).toMatch(/^rekindle: rows\.held: PostgreSQL \S+: they wait for each other; .*rows\.held\.query/)
+  })
 })
 
 describeOwnServers('trouble with Redis', () => {

@@ -50,7 +50,7 @@ describe('an error of one query', () => {
 
   it.each([
     ['a RAISE', `RAISE EXCEPTION 'no price for %', n;`, 'postgres_query'],
-    ['a division by zero', 'RETURN 1 / 0;', 'postgres_schema'],
+    ['a division by zero', 'RETURN 1 / 0;', 'postgres_query'],
     [
       'the code of another server that is away',
       `RAISE EXCEPTION 'no server' USING ERRCODE = '57P03';`,

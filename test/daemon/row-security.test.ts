@@ -65,6 +65,12 @@ describeOwnServers('a role that policies hide rows from', () => {
     return (symbol === undefined ? readinessOf(board) : readinessOfSymbol(board, symbol)).ready
   }
 
+  function whyUnready(): string {
+    const board = blankBoard('test', Date.now())
+    for (const event of daemon?.events ?? []) note(board, event, Date.now())
+    return readinessOf(board).reason
+  }
+
   it('is told so, by the table and its key; nothing counts as whole until the right is there', async () => {
     await hide('ohlcv4_m1')
     daemon = startDaemon(testConfig(redis.url, url, { layout }))
@@ -105,7 +111,12 @@ describeOwnServers('a role that policies hide rows from', () => {
     const { reason } = await daemon.next('degraded', ({ what }) => what === 'symbols')
     expect(reason).toContain('table "tickers" (symbols.query)')
     expect(readyz()).toBe(false)
+    expect(whyUnready()).toMatch(/^the symbols cannot be read: .*BYPASSRLS/)
     expect(await verify()).toMatchObject({ status: 1, stderr: expect.stringContaining('BYPASSRLS') })
+    // Nothing tells that the right is there by now.
+    await owner.query('ALTER ROLE reader BYPASSRLS')
+    await daemon.next('watching')
+    expect(readyz()).toBe(true)
   })
 
   it('may be confined to what its policies show, where the configuration says so', async () => {

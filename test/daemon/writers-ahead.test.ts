@@ -20,10 +20,10 @@ describeOwnServers('workers ahead of PostgreSQL', () => {
     let worker: LiveWorker
     let reader: Redis
 
-    const config = (writers = 'auto') =>
+    const config = (writers = 'auto', scrub = '1s') =>
       testConfig(redis.url, database.url, {
         layout,
-        scrub: '1s',
+        scrub,
         more: {
           candles: { layout, last: LAST, writers },
           indicators: { writers },
@@ -123,6 +123,26 @@ describeOwnServers('workers ahead of PostgreSQL', () => {
           .map(({ dataset }) => dataset)
           .sort(),
       ).toEqual(['candles.m1', 'indicators'])
+    })
+
+    it('one that dies is found out also where nothing else gives reason to look', { timeout: 60_000 }, async () => {
+      daemon.stop()
+      daemon = startDaemon(config('auto', '10m'))
+      await daemon.next('watching')
+      worker = work(50)
+      await delay(1_500)
+      await worker.stop('redis only')
+      const diedAt = Date.now()
+      const drifted = new Set<string>()
+      while (drifted.size < 2) drifted.add((await daemon.next('drift')).dataset)
+      expect([...drifted].sort()).toEqual(['candles.m1', 'indicators'])
+      expect(Date.now() - diedAt).toBeGreaterThanOrEqual(SETTLE)
+      expect(Date.now() - diedAt).toBeLessThan(5 * SETTLE)
+      await untilWhole(redis.url, database, layout)
+      // A field that a worker has taken away is not left out either.
+      await reader.hdel('indicator:BTCUSDT:m1', field)
+      await untilWhole(redis.url, database, layout)
+      expect(daemon.all('data_loss')).toEqual([])
     })
 
     it('what goes through PostgreSQL first is followed at once', { timeout: 60_000 }, async () => {

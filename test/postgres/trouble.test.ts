@@ -45,7 +45,8 @@ describe('an error of PostgreSQL', () => {
   })
 
   it.each([
-    ['a division by zero', 'SELECT 1 / $1::int', [0], 'postgres_schema'],
+    ['a division by zero', 'SELECT 1 / $1::int', [0], 'postgres_query'],
+    ['text in place of a number', 'SELECT $1::text::int', ['x'], 'postgres_schema'],
     ['a domain that forbids NULL', 'SELECT $1::text::filled', [null], 'postgres_query'],
     ['a write', 'CREATE TABLE never ()', [], 'postgres_query'],
     ['a table that is missing', 'SELECT FROM nowhere', [], 'postgres_schema'],
