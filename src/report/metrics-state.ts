@@ -139,6 +139,7 @@ export const PARTS: readonly string[] = [
   'listener',
   'wal',
   'triggers',
+  'backups',
   'ratchet',
   'rewrites',
   'second_daemon',
