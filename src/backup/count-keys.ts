@@ -27,7 +27,8 @@ export async function countKeys(path: string, { classes, database, signal }: Cou
   )
   let total = 0
   let expiring = 0
-  for await (const batch of readRdbKeys(path, signal)) {
+  const functions: string[] = []
+  for await (const batch of readRdbKeys(path, signal, (library) => functions.push(library))) {
     for (const { key, db, expiresAt } of batch) {
       const expires = expiresAt === undefined ? 0 : 1
       total++
@@ -47,6 +48,7 @@ export async function countKeys(path: string, { classes, database, signal }: Cou
     total,
     expiring,
     databases,
+    functions,
     classes: [...counts].map(([each, count]) => ({
       match: each?.match ?? null,
       recovery: each?.recovery ?? null,

@@ -7,6 +7,8 @@ export interface KeyCounts {
   readonly expiring: number
   /** Database number -> keys. */
   readonly databases: Readonly<Record<string, number>>
+  /** The names of its libraries of functions; absent where an earlier Rekindle took it. */
+  readonly functions?: readonly string[]
   /** Of the manifest's database, class by class, without Rekindle's own; `match` null for the keys of no class. */
   readonly classes: readonly {
     readonly match: string | null

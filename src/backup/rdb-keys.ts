@@ -33,10 +33,15 @@ const END = 255
 /**
  * Reads the keys of an RDB file batch by batch, in constant memory and without decoding a value, and checks on the way that the
  * file is whole: it begins as an RDB does, and after its end come the 8 bytes of a checksum and no more. Rejects with CorruptRdb,
- * with UnknownRdb for what is newer than Rekindle, with an error of the file system, or with the signal's reason.
+ * with UnknownRdb for what is newer than Rekindle, with an error of the file system, or with the signal's reason. `onFunction` is told
+ * the name of each library of functions.
  */
-export async function* readRdbKeys(path: string, signal?: AbortSignal): AsyncGenerator<readonly RdbKey[]> {
-  const { end, size } = yield* readRdb(path, signal)
+export async function* readRdbKeys(
+  path: string,
+  signal?: AbortSignal,
+  onFunction?: OnFunction,
+): AsyncGenerator<readonly RdbKey[]> {
+  const { end, size } = yield* readRdb(path, signal, onFunction)
   if (size > end) throw new CorruptRdb(`${size - end} bytes follow its end`)
 }
 
@@ -52,16 +57,19 @@ export async function findRdbEnd(path: string, signal?: AbortSignal): Promise<nu
   }
 }
 
+type OnFunction = (library: string) => void
+
 /** Yields the keys, and returns where the RDB ends and how long the file is, in bytes. */
 async function* readRdb(
   path: string,
   signal: AbortSignal | undefined,
+  onFunction: OnFunction = () => undefined,
 ): AsyncGenerator<readonly RdbKey[], { end: number; size: number }> {
   const file = await open(path)
   try {
     const bytes = new RdbBytes(file, signal)
     const version = await readVersion(bytes)
-    yield* readEntries(bytes)
+    yield* readEntries(bytes, onFunction)
     const end = bytes.offset + (version >= 5 ? 8 : 0)
     const { size } = await file.stat()
     if (size < end) throw new CorruptRdb('it ends before its checksum')
@@ -82,7 +90,7 @@ async function readVersion(bytes: RdbBytes): Promise<number> {
   return Number(magic.slice(5))
 }
 
-async function* readEntries(bytes: RdbBytes): AsyncGenerator<readonly RdbKey[]> {
+async function* readEntries(bytes: RdbBytes, onFunction: OnFunction): AsyncGenerator<readonly RdbKey[]> {
   let batch: RdbKey[] = []
   let db = 0
   let expiresAt: number | undefined
@@ -93,6 +101,7 @@ async function* readEntries(bytes: RdbBytes): AsyncGenerator<readonly RdbKey[]> 
     if (code === SELECT_DB) db = bytes.length()
     else if (code === EXPIRES_MS) expiresAt = bytes.signed(8)
     else if (code === EXPIRES_S) expiresAt = bytes.signed(4) * 1000
+    else if (code === FUNCTION) onFunction(libraryOf(await bytes.string()))
     else if (code >= SLOT_INFO) await skipExtra(bytes, code)
     else {
       const type = typeName(code)
@@ -112,6 +121,11 @@ async function* readEntries(bytes: RdbBytes): AsyncGenerator<readonly RdbKey[]> 
   if (batch.length > 0) yield batch
 }
 
+/** Its first line is `#!lua name=…`. */
+function libraryOf(code: Buffer): string {
+  return /^#![^\n]*?\bname=(\S+)/.exec(code.toString('latin1'))?.[1] ?? '?'
+}
+
 /** Skips what belongs to the file or to the next key, but is of no use here. */
 async function skipExtra(bytes: RdbBytes, code: number): Promise<void> {
   switch (code) {
@@ -126,8 +140,6 @@ async function skipExtra(bytes: RdbBytes, code: number): Promise<void> {
       bytes.length()
       bytes.length()
       return void bytes.length()
-    case FUNCTION:
-      return bytes.skipString()
     case AUX:
       bytes.skipString()
       if (bytes.isShort) await bytes.fill()

@@ -33,6 +33,7 @@ const manifest: z.ZodType<Manifest> = z.object({
       total: z.number(),
       expiring: z.number(),
       databases: z.record(z.string(), z.number()),
+      functions: z.array(z.string()).exactOptional(),
       classes: z.array(
         z.object({
           match: z.string().nullable(),

@@ -1,4 +1,5 @@
 import { type ChangeSource, saySource, saySources } from '../decide/change-sources.js'
+import type { FunctionFacts } from '../decide/risks-facts.js'
 import { sayCount, saySize, saySpan } from '../decide/risks-words.js'
 import type { Diagnosis } from '../doctor/examine.js'
 import type { Fate } from '../doctor/recoverability.js'
@@ -47,11 +48,12 @@ function headline({ version, census, risks, unchecked }: Diagnosis, server: stri
   return [`Redis${version ? ` ${clean(version)}` : ''} at ${clean(server)}${keys}: ${verdict}.`]
 }
 
-function map({ at, census, fates, otherDatabases }: Diagnosis, { width, paint }: Screen): string[] {
-  if (!census) return []
+function map({ at, census, fates, otherDatabases, functions }: Diagnosis, { width, paint }: Screen): string[] {
+  const code = functions ? wrap(sayFunctions(functions, at), width) : []
+  if (!census) return code
   const others = otherDatabases.map(({ database, keys }) => `db${database} (${sayCount(keys, 'key')})`).join(', ')
   const aside = others === '' ? [] : wrap(`Not looked at: ${others}; redis.url names another database.`, width)
-  if (fates.length === 0) return ['It holds no keys that could be lost.', ...aside]
+  if (fates.length === 0) return ['It holds no keys that could be lost.', ...code, ...aside]
   const head = ['KEYS', 'COUNT', 'SIZE', 'FROM', ''].map((text): Cell => ({ text, style: 'dim' }))
   const rows = [head, ...fates.map((fate) => fateRow(fate, at))]
   const shapes = [{ most: 26 }, { right: true, most: 14 }, { right: true, most: 8 }, { most: 14 }, {}]
@@ -60,8 +62,20 @@ function map({ at, census, fates, otherDatabases }: Diagnosis, { width, paint }:
     paint('If Redis lost everything now, this would come back', 'bold'),
     ...table(shapes, rows, width - INDENT.length, paint).map((line) => INDENT + line),
     ...(census.exact ? [] : wrap(looked, width)),
+    ...code,
     ...aside,
   ]
+}
+
+/** Libraries of functions, and what would bring them back. */
+function sayFunctions({ libraries, missing, takenAt }: FunctionFacts, at: number): string {
+  const names = `Function libraries: ${libraries.map(clean).join(', ')}`
+  if (takenAt === undefined) return `${names}; no backup holds them.`
+  const backup = `the backup taken ${saySpan(at - takenAt)} ago`
+  if (missing === undefined) return `${names}; ${backup} may hold them.`
+  return missing.length === 0
+    ? `${names}; ${backup} holds them.`
+    : `${names}; ${backup} does not hold ${missing.map(clean).join(', ')}.`
 }
 
 function fateRow(fate: Fate, at: number): Cell[] {

@@ -81,7 +81,7 @@ async function look({ config, patience, progress, server }: Session): Promise<Di
 
 /** The diagnosis for a machine: codes and names that stay. */
 function tellDiagnosis(diagnosis: ToldDiagnosis, server: string): object {
-  const { at, version, census, fates, otherDatabases, risks, changes, unchecked } = diagnosis
+  const { at, version, census, fates, otherDatabases, functions, risks, changes, unchecked } = diagnosis
   const classes = fates.map((fate) => tellFate(fate))
   return {
     server,
@@ -93,6 +93,13 @@ function tellDiagnosis(diagnosis: ToldDiagnosis, server: string): object {
     classes,
     unclassified: census?.shapes ?? [],
     other_databases: otherDatabases,
+    functions: functions
+      ? {
+          libraries: functions.libraries,
+          not_in_backup: functions.missing ?? null,
+          backup_taken_at: functions.takenAt === undefined ? null : new Date(functions.takenAt).toISOString(),
+        }
+      : null,
     findings: risks,
     change_sources: changes ?? null,
     unchecked,

@@ -6,6 +6,20 @@ import { saySpan, sayStake } from './risks-words.js'
 
 const DAY = 86_400_000
 
+/** Libraries that a Redis which comes back empty would lack. Of a cache that nobody backs up, nothing is asked. */
+export function* functionRisks({ stake, backups, functions }: RiskFacts): Generator<Risk> {
+  const { missing = [] } = functions ?? {}
+  const isBackedUp = backups !== undefined && (backups.scheduled || backups.newest !== undefined)
+  if (missing.length === 0 || !(isBackedUp || isAtStake(stake))) return
+  const names = missing.join(', ')
+  yield {
+    code: 'functions_unsaved',
+    severity: 'note',
+    message: `No good backup holds the function ${missing.length === 1 ? 'library' : 'libraries'} ${names}: a Redis that comes back empty would not know ${missing.length === 1 ? 'it' : 'them'}.`,
+    mend: 'rekindle backup; or have whoever deploys them load them after each start of Redis',
+  }
+}
+
 export function* backupRisks({ at, stake, backups, host }: RiskFacts): Generator<Risk> {
   if (!backups || !isAtStake(stake)) return
   const { dir, scheduled, newest, due, failed } = backups

@@ -119,6 +119,15 @@ export interface GoneClass {
   readonly takenAt: number
 }
 
+/** Libraries of functions that Redis holds. */
+export interface FunctionFacts {
+  readonly libraries: readonly string[]
+  /** Those that the newest good backup does not hold; undefined where it does not tell. */
+  readonly missing: readonly string[] | undefined
+  /** When that was taken, in epoch ms; undefined: there is none. */
+  readonly takenAt: number | undefined
+}
+
 /** A class that never counts, since one before it matches all that it matches. */
 export interface Shadowed {
   readonly earlier: KeyClass
@@ -136,6 +145,7 @@ export interface RiskFacts {
   readonly backups?: BackupFacts | undefined
   readonly gone?: readonly GoneClass[]
   readonly shadowed?: readonly Shadowed[]
+  readonly functions?: FunctionFacts | undefined
   /** Keys that were evicted since the last look. */
   readonly evictedSince?: number | undefined
 }

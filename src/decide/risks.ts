@@ -1,6 +1,6 @@
 import type { Risk } from '../model.js'
 import { accessRisks } from './risks-access.js'
-import { backupRisks } from './risks-backups.js'
+import { backupRisks, functionRisks } from './risks-backups.js'
 import { classRisks } from './risks-classes.js'
 import type { RiskFacts } from './risks-facts.js'
 import { memoryRisks } from './risks-memory.js'
@@ -21,6 +21,7 @@ export function risksOf(facts: RiskFacts, standing: ReadonlySet<string> = new Se
     ...directoryRisks(facts),
     ...replicaRisks(facts),
     ...backupRisks(facts),
+    ...functionRisks(facts),
     ...accessRisks(facts),
   ]
   return [

@@ -3,13 +3,14 @@ import { classesOf } from '../datasets/classes.js'
 import { classifier } from '../decide/classes.js'
 import { risksOf } from '../decide/risks.js'
 import { shadowedClasses } from '../decide/risks-classes.js'
-import { type KeysAtStake, otherDatabases, type ServerState } from '../decide/risks-facts.js'
+import { type FunctionFacts, type KeysAtStake, otherDatabases, type ServerState } from '../decide/risks-facts.js'
 import type { Risk } from '../model.js'
 import type { Wire } from '../redis/wire.js'
 import { readAccess } from './access.js'
 import { readBackups } from './backups.js'
 import { type Census, takeCensus } from './census.js'
 import { readServer, type Unchecked } from './facts.js'
+import { functionFacts, readFunctions } from './functions.js'
 import { goneClasses } from './gone.js'
 import { readHost } from './host.js'
 import type { CountOptions } from './inventory.js'
@@ -27,6 +28,8 @@ export interface Diagnosis {
   readonly census: Census | undefined
   readonly fates: readonly Fate[]
   readonly otherDatabases: readonly { readonly database: number; readonly keys: number }[]
+  /** Undefined where there are none, or nobody tells. */
+  readonly functions: FunctionFacts | undefined
   readonly risks: readonly Risk[]
   readonly unchecked: readonly Unchecked[]
 }
@@ -55,8 +58,10 @@ export async function examine(
     ? stakeOf(census, declared)
     : { ...stakeOf(undefined, declared), unclassified: state.keys ?? 0, expiring: (state.expires ?? 0) > 0 }
   const { trouble } = backups
+  const { libraries, unchecked: untold } = await readFunctions(wire)
+  const functions = functionFacts(libraries, backups.newest)
   const gone = census ? goneClasses(declared, census, backups.all, wire.database) : []
-  const known = { access: access.access, backups: backups.facts, host, replicas, gone, shadowed }
+  const known = { access: access.access, backups: backups.facts, host, replicas, gone, shadowed, functions }
   return {
     at,
     version: info.get('redis_version'),
@@ -65,11 +70,13 @@ export async function examine(
     census,
     fates: census ? fatesOf(census, backups.newest, wire.database) : [],
     otherDatabases: otherDatabases(info, wire.database),
+    functions,
     risks: risksOf({ at, server: state, stake, ...known }),
     unchecked: [
       ...unchecked,
       ...access.unchecked,
       ...('classes' in counted ? counted.unchecked : [counted]),
+      ...untold,
       ...silent,
       ...(trouble ? [{ what: 'backups', why: `${trouble.message}: ${trouble.hint}`, grant: '' }] : []),
       ...(host ? [] : [ELSEWHERE]),

@@ -6,7 +6,7 @@ import type { Held } from './count-keys.js'
  * be gone by now; nothing may have been added.
  */
 export function compareCounts(counted: KeyCounts, held: Held): string[] {
-  const { total, expiring, databases, classes } = counted
+  const { total, expiring, databases, classes, functions = [] } = counted
   const names = new Set([...Object.keys(databases), ...held.databases.keys()])
   return [
     ...differs('in all', total, expiring, held.total),
@@ -17,6 +17,9 @@ export function compareCounts(counted: KeyCounts, held: Held): string[] {
     ...[...new Map(classes.toReversed().map((each) => [each.match, each])).values()].flatMap(
       ({ match, keys, expiring }) =>
         differs(match === null ? 'of no class' : `of ${match}`, keys, expiring, held.classes.get(match) ?? 0),
+    ),
+    ...functions.flatMap((name) =>
+      held.libraries.includes(name) ? [] : [`no function library ${name}, which the manifest names`],
     ),
   ]
 }

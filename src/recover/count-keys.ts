@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { type Classify, isOurs } from '../decide/classes.js'
 import { parseInfo } from '../decide/info.js'
 import type { KeyClass } from '../model.js'
+import { readLibraries } from './functions.js'
 
 /** How many keys a server holds. */
 export interface Held {
@@ -11,6 +12,8 @@ export interface Held {
   readonly databases: ReadonlyMap<string, number>
   /** Of the selected database, by the pattern of their class, without Rekindle's own; null for those of no class. */
   readonly classes: ReadonlyMap<string | null, number>
+  /** The names of its libraries of functions. */
+  readonly libraries: readonly string[]
 }
 
 /** Keys that one SCAN looks at. */
@@ -36,5 +39,6 @@ export async function countKeys(redis: Redis, classify: Classify, signal: AbortS
     }
   } while (cursor !== '0')
   const total = [...databases.values()].reduce((sum, keys) => sum + keys, 0)
-  return { total, databases, classes }
+  const libraries = (await readLibraries(redis)).map(({ name }) => name)
+  return { total, databases, classes, libraries }
 }

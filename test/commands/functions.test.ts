@@ -114,6 +114,41 @@ describeOwnServers('what is no key of ours', () => {
     expect(await redis.cli('EXISTS', 'sub:1', 'sub:2')).toBe(2)
   })
 
+  it('is counted by a backup, proved by a drill, and told by the doctor', async (test) => {
+    test.skip(!hasFunctions, 'Redis 6 knows no functions')
+    const dir = makeFolder()
+    const own = writeConfig({ candles: false, indicators: false, backup: { dir }, keys: KEYS }, 'own.yaml')
+    const run = (...args: string[]) => rekindleJson([...args, '--config', own], env())
+    const doctor = async () => (await run('doctor')).answer
+    const found = async () => {
+      const { functions, findings } = (await doctor()) as { functions: object; findings: { code: string }[] }
+      return { functions, isFound: findings.some(({ code }) => code === 'functions_unsaved') }
+    }
+    await redis.cli('SET', 'sub:1', 'a')
+    expect(await found()).toEqual({ functions: null, isFound: false })
+    await redis.cli('FUNCTION', 'LOAD', library('mine', 'then'))
+    // Long enough to be packed in the file.
+    await redis.cli('FUNCTION', 'LOAD', `${library('long', 'then')}\n${'-- and so on\n'.repeat(500)}`)
+    expect(await found()).toMatchObject({ functions: { backup_taken_at: null }, isFound: true })
+    expect((await rekindle(['doctor', '--config', own], env())).stdout).toMatch(/; no backup\s+holds them\./)
+
+    const taken = await run('backup')
+    expect(JSON.stringify(taken.answer)).toMatch(/"functions":\["(mine","long|long","mine)"\]/)
+    expect((await run('backup', 'verify')).status).toBe(0)
+    expect(await found()).toMatchObject({ functions: { not_in_backup: [] }, isFound: false })
+    expect((await rekindle(['doctor', '--config', own], env())).stdout).toMatch(
+      /the backup taken .* ago\s+holds\s+them\./,
+    )
+
+    await redis.cli('FUNCTION', 'LOAD', library('new', 'now'))
+    expect(await found()).toMatchObject({ functions: { not_in_backup: ['new'] }, isFound: true })
+    await redis.cli('FUNCTION', 'DELETE', 'mine')
+    const { stderr, stdout } = await rekindle(['backup', '--config', own], env())
+    expect(`${stdout}${stderr}`.replace(/\s+/g, ' ')).toContain(
+      'this backup holds no function library mine, and the one before did',
+    )
+  })
+
   it('of other databases is brought back from there', async () => {
     const [backup = ''] = [(await recoverJson('--dry-run')).answer['backup'] as string]
     const url = redis.url.replace(/0$/, '3')

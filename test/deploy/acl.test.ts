@@ -65,6 +65,8 @@ const KEEPER: readonly [rule: string, command: string[], said: RegExp][] = [
   ['+scan', ['doctor'], /ACL SETUSER rekindle-keeper \+dbsize \+scan/],
   ['+pttl', ['doctor'], /ACL SETUSER rekindle-keeper \+pttl/],
   ['+memory|usage', ['doctor'], /ACL SETUSER rekindle-keeper \+memory\|usage/],
+  ['+function|list', ['doctor'], /ACL SETUSER rekindle-keeper \+function\|list/],
+  ['+function|load', ['recover'], /NOPERM.*'function\|load'.*ACL SETUSER/],
   ['+replconf', ['backup'], /NOPERM.*'replconf'.*ACL SETUSER/],
   ['+sync', ['backup'], /NOPERM.*'sync'.*ACL SETUSER/],
   ['+module|list', ['backup'], /lacks what MODULE LIST tells: grant it/],
@@ -72,6 +74,9 @@ const KEEPER: readonly [rule: string, command: string[], said: RegExp][] = [
   ['+exists', ['recover', '--dry-run'], /NOPERM.*'exists'.*ACL SETUSER/],
 ]
 const KEEPER_SILENT = ['+client|setname', '+acl|whoami', '+acl|dryrun', '+command|info']
+
+/** A library of functions. */
+const LIBRARY = "#!lua name=mine\nredis.register_function('answer', function() return 42 end)"
 
 const docs = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8')
 
@@ -169,18 +174,24 @@ describeOwnServers('with the rights of deploy/redis/users.acl', () => {
     it('examines, backs up and recovers', async () => {
       const env = envOf(await login('rekindle-keeper'), keys)
       await admin.set('sub:1', 'paid')
+      await admin.call('FUNCTION', 'LOAD', 'REPLACE', LIBRARY)
       const examined = await rekindle(['doctor'], env)
       expect(examined.stdout).not.toContain('Could not be checked')
       expect(await rekindle(['backup'], env)).toMatchObject({ status: 0, stderr: '' })
       await admin.flushall()
+      await admin.call('FUNCTION', 'FLUSH')
       expect(await rekindle(['recover'], env)).toMatchObject({ status: 0, stderr: '' })
+      expect(await admin.call('FCALL', 'answer', 0)).toBe(42)
       expect(await admin.get('sub:1')).toBe('paid')
     })
 
     it.each(KEEPER)('without %s is told so by rekindle %s', async (rule, command, said) => {
       const env = envOf(await login('rekindle-keeper', rule), keys)
       await admin.set('sub:1', 'paid', 'EX', 1_000)
-      if (command[0] === 'recover') await admin.flushall()
+      if (command[0] === 'recover') {
+        await admin.flushall()
+        await admin.call('FUNCTION', 'FLUSH')
+      }
       const { stdout, stderr } = await rekindle(command, env)
       expect(`${stdout}${stderr}`.replace(/\s+/g, ' ')).toMatch(said)
     })

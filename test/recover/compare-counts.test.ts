@@ -18,7 +18,7 @@ function compare(total: number, sub: number, none: number): string[] {
     ['sub:*', sub],
     [null, none],
   ])
-  return compareCounts(COUNTED, { total, databases, classes })
+  return compareCounts(COUNTED, { total, databases, classes, libraries: [] })
 }
 
 it('finds nothing where all is there, or only lacks what may have expired', () => {
@@ -48,6 +48,10 @@ it('counts a pattern that two classes have once', () => {
       ['sub:*', 6],
       [null, 4],
     ] as const),
+    libraries: ['other'],
   }
   expect(compareCounts(twice, held)).toEqual([])
+  expect(compareCounts({ ...twice, functions: ['mine', 'other'] }, held)).toEqual([
+    'no function library mine, which the manifest names',
+  ])
 })
