@@ -39,6 +39,8 @@ export interface Strays {
 export interface Comparison {
   readonly looks: readonly Look[]
   readonly strays: readonly Strays[]
+  /** Datasets of which it cannot be found out whether there are any, and why. */
+  readonly unsearched: ReadonlyMap<string, Trouble>
   /** Datasets that cannot be compared, or some of which is wrong, and why. */
   readonly hidden: ReadonlyMap<string, Trouble>
   /** Values that PostgreSQL holds but Redis cannot. */
@@ -91,7 +93,8 @@ export async function compareAll(session: Session, lanes: Lanes, life: Life, sig
     datasets.flatMap((dataset) => looks.get(idOf({ symbol, dataset })) ?? []),
   )
   const strays = await comparer.straysOf(inOrder)
-  return { looks: inOrder, strays, hidden: new Map([...comparer.defects, ...comparer.hidden]), leftOut }
+  const { unsearched } = comparer
+  return { looks: inOrder, strays, unsearched, hidden: new Map([...comparer.defects, ...comparer.hidden]), leftOut }
 }
 
 /** Of what a last look lacks, what the first lacked, too, and what has differed just so all the time; a key that is gone counts at once. */
@@ -124,6 +127,7 @@ class Comparer {
   readonly hidden = new Map<string, Trouble>()
   /** What is wrong with some of a dataset, the rest of which is compared. */
   readonly defects = new Map<string, Trouble>()
+  readonly unsearched = new Map<string, Trouble>()
   leftOut = 0
   private keys = 0
 
@@ -183,8 +187,8 @@ class Comparer {
       const wanted = new Set(looks.flatMap((look) => (look.dataset === name ? look.keys.map(({ key }) => key) : [])))
       const keys = await strays(this.life.bulk, (key) => wanted.has(key)).catch((error: unknown) => {
         const trouble = troubleOf(error, this.session.server)
-        // To count them is a courtesy: where SCAN is forbidden, there is none.
         if (trouble.passing) throw trouble
+        this.unsearched.set(name, trouble)
         return []
       })
       this.signal.throwIfAborted()

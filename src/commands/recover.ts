@@ -157,7 +157,7 @@ class Recovery {
 
   private report(chosen: Chosen, troubles: readonly Trouble[]): Answer {
     const { dryRun = false } = this.options
-    const { copied, kept, expired, failed, names, gone } = this.soFar
+    const { copied, kept, expired, failed, names, gone, isRoomKnown } = this.soFar
     const { left, leftToHeal } = this
     const age = this.startedAt - chosen.takenAt
     const taken = new Date(chosen.takenAt).toISOString()
@@ -170,6 +170,7 @@ class Recovery {
           : [`${act} ${count(copied, 'key')} from ${chosen.path}, which was taken ${sayAge(age)} ago (${taken}).`]),
         ...(dryRun ? listNames(names, copied) : []),
         ...(kept > 0 ? [sayKept(kept)] : []),
+        ...sayRoom(this.soFar),
         ...sayRules(this.rules, dryRun),
         ...(leftToHeal > 0
           ? [`Left ${count(leftToHeal, 'key')} to rekindle restore, which has them from PostgreSQL.`]
@@ -188,6 +189,7 @@ class Recovery {
         expired,
         failed,
         gone: gone.length,
+        room_known: isRoomKnown,
         rules_restored: this.rules.restored,
         rules_failed: this.rules.failed,
         left_to_heal: leftToHeal,
@@ -212,6 +214,12 @@ function sayRules({ restored, failed, failure }: RestoredRules, dryRun: boolean)
         ]
       : []),
   ]
+}
+
+/** A warning where nobody could see whether other keys were evicted for those that were written. */
+export function sayRoom({ isRoomKnown }: Copied): string[] {
+  const what = 'Redis does not tell whether it evicts other keys to make room for these'
+  return isRoomKnown ? [] : [`Warning: ${what}: look at its maxmemory, or allow +info to the user.`]
 }
 
 function sayKept(kept: number): string {

@@ -16,7 +16,7 @@ import { insistOnRedis } from './insist.js'
 import { sayKey } from './key-names.js'
 import { sayDuration } from './patience.js'
 import { count, number } from './progress.js'
-import { sayAge } from './recover.js'
+import { sayAge, sayRoom } from './recover.js'
 import { sayDatabases } from './recover-left.js'
 import { type Session, withSession } from './session.js'
 
@@ -123,6 +123,7 @@ function answer(undone: Undone, call: UndoCall, took: number): Answer {
       expired: copied.expired,
       failed: copied.failed,
       gone: copied.gone.length,
+      room_known: copied.isRoomKnown,
       rules: rules.restored,
       rules_failed: rules.failed,
       left_to_heal: leftToPostgres,
@@ -175,6 +176,7 @@ function sayMore(
   const traces = earlier === 1 ? 'one earlier flush' : `${number(earlier)} earlier flushes`
   return [
     ...(copied.kept > 0 && !replace ? ['What was kept is as Redis has it; --replace writes over it.'] : []),
+    ...sayRoom(copied),
     ...sayRules(rules, dryRun ?? false),
     ...(others.length > 0
       ? [`Other databases held more then: ${sayDatabases(others)}; each is brought back with redis.url at it.`]

@@ -67,7 +67,7 @@ async function mend(session: Session, enabled: readonly string[], comparison: Co
 }
 
 function report(verdict: Verdict): Answer {
-  const { symbols, lacks, orphans, strays, keys, hidden, leftOut, repaired, took } = verdict
+  const { symbols, lacks, orphans, strays, unsearched, keys, hidden, leftOut, repaired, took } = verdict
   const unseen = [...hidden].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
   const failures = repaired?.failures ?? new Map<string, Trouble>()
   const failed = [...failures].map(([dataset, trouble]) => ({ dataset, ...tell(trouble) }))
@@ -79,6 +79,9 @@ function report(verdict: Verdict): Answer {
       ...(keys > 0 || hidden.size === 0 ? [sentence(verdict)] : []),
       ...strangers(orphans),
       ...strays.map(sayStrays),
+      ...namedTroubles(unsearched).map(
+        ({ message, hint }) => `Keys that belong to no row were not looked for: ${message}; ${hint}.`,
+      ),
     ],
     data: {
       symbols,
@@ -86,6 +89,9 @@ function report(verdict: Verdict): Answer {
       keys_lacking: lacks.length,
       lacks: lacks.map(({ picture, ...lack }) => lack),
       orphans,
+      ...(unsearched.size > 0 && {
+        strays_unknown: [...unsearched].map(([dataset, its]) => ({ dataset, ...tell(its) })),
+      }),
       ...(strays.length > 0 && { strays: strays.map(({ dataset, keys }) => ({ dataset, keys: keys.length })) }),
       left_out: leftOut,
       ...(repaired && { repaired: repaired.written.size }),

@@ -41,6 +41,8 @@ export interface Copied {
   readonly names: readonly Buffer[]
   /** Of the first that were written, those that the live Redis had no more in the end, as bytes: evicted or deleted. */
   readonly gone: readonly Buffer[]
+  /** False where Redis would not tell whether it evicts other keys for these. */
+  readonly isRoomKnown: boolean
   /** One that failed. */
   readonly failure: { readonly key: Buffer; readonly message: string } | undefined
 }
@@ -52,6 +54,7 @@ export const NOTHING_COPIED: Copied = {
   failed: 0,
   names: [],
   gone: [],
+  isRoomKnown: true,
   failure: undefined,
 }
 
@@ -111,7 +114,7 @@ async function copy(source: Redis, target: Wire, options: CopyOptions): Promise<
   const standing = new Standing()
   const total = await source.dbsize()
   const isWanted = (key: Buffer): boolean => !isOurs(key.toString('latin1')) && select(key)
-  let soFar = NOTHING_COPIED
+  let soFar: Copied = { ...NOTHING_COPIED, isRoomKnown: dryRun || checkEvictions !== undefined }
   for await (const { payloads, expired, scanned } of ahead(readPayloads(source, isWanted))) {
     signal.throwIfAborted()
     const fates = await write(target, payloads)
@@ -136,6 +139,7 @@ function add(soFar: Copied, payloads: readonly Payload[], fates: readonly Fate[]
     failed: soFar.failed + failed.length,
     names: soFar.names.length < NAMES ? [...soFar.names, ...copied.slice(0, NAMES - soFar.names.length)] : soFar.names,
     gone: soFar.gone,
+    isRoomKnown: soFar.isRoomKnown,
     failure: soFar.failure ?? (failed[0] && reason ? { key: failed[0], message: reason.message } : undefined),
   }
 }

@@ -22,11 +22,12 @@ interface Limit {
   readonly evicted: number
 }
 
-/** Reads it; undefined where no key is evicted, or the server does not tell. */
-async function readLimit(target: Wire): Promise<Limit | undefined> {
+/** Reads it; undefined where no key is evicted, `unknown` where the server does not tell. */
+async function readLimit(target: Wire): Promise<Limit | undefined | 'unknown'> {
   const info = async (section: string): Promise<ReadonlyMap<string, string>> =>
     parseInfo(String(await ask(target, 'INFO', section).catch(unlessRefused)))
   const memory = await info('memory')
+  if (memory.size === 0) return 'unknown'
   const max = Number(memory.get('maxmemory') ?? 0)
   const policy = memory.get('maxmemory_policy') ?? 'noeviction'
   if (max === 0 || policy === 'noeviction') return undefined
@@ -45,7 +46,8 @@ export async function ensureRoom(
   signal: AbortSignal,
 ): Promise<void> {
   const limit = await readLimit(target)
-  if (!limit) return
+  // The copy tells that it could not be seen.
+  if (!limit || limit === 'unknown') return
   const needed = await estimate(source, target, select, signal)
   if (limit.used + needed <= limit.max) return
   throw new Trouble(
@@ -57,13 +59,17 @@ export async function ensureRoom(
   )
 }
 
-/** Gives a check that rejects with a Trouble `no_memory` once the live Redis has evicted keys since now. */
-export async function watchEvictions(target: Wire): Promise<() => Promise<void>> {
+/**
+ * Gives a check that rejects with a Trouble `no_memory` once the live Redis has evicted keys since now; undefined where it does not tell
+ * whether it does.
+ */
+export async function watchEvictions(target: Wire): Promise<(() => Promise<void>) | undefined> {
   const before = await readLimit(target)
+  if (before === 'unknown') return undefined
   if (!before) return async () => undefined
   return async () => {
     const now = await readLimit(target)
-    const evicted = (now?.evicted ?? 0) - before.evicted
+    const evicted = (typeof now === 'object' ? now.evicted : 0) - before.evicted
     if (evicted <= 0) return
     throw new Trouble(
       'no_memory',

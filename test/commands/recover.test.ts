@@ -374,6 +374,7 @@ describeOwnServers('rekindle recover', () => {
       const url = redis.url.replace('redis://', 'redis://writer:right@')
       const ran = await rekindle(['recover', '--config', config, '--backup', backup], { ...env, REDIS_URL: url })
       expect(ran).toMatchObject({ status: 0, stdout: expect.stringContaining('Brought back 3 keys') })
+      expect(ran.stdout).toContain('Warning: Redis does not tell whether it evicts other keys to make room for these')
     })
 
     it('with the password', async () => {

@@ -121,6 +121,21 @@ describe('with rows', () => {
     expect(await redis.cli('EXISTS', 'sub:2', 'sub:3')).toBe(2)
   })
 
+  it('verify says so where it may not look for the keys of rows that are gone', async () => {
+    await rekindle(['restore'], env({ plans: PLANS }))
+    await redis.cli('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '&*', '+@all', '-scan')
+    const blind = { ...env({ plans: PLANS }), REDIS_URL: redis.url.replace('//', '//blind:secret@') }
+    const { status, stdout, stderr } = await rekindle(['verify'], blind)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(
+      /\nKeys that belong to no row were not looked for: rows\.plans: .*NOPERM.*'scan'.*ACL SETUSER/,
+    )
+    expect((await rekindleJson(['verify'], blind)).answer).toMatchObject({
+      ok: true,
+      strays_unknown: [{ dataset: 'rows.plans', code: 'redis_refused' }],
+    })
+  })
+
   it('one that cannot be read is named in one line, and the others are restored', async () => {
     const rows = {
       gone: { table: 'gone', key: 'gone:{id}' },
