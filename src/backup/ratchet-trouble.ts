@@ -51,3 +51,14 @@ export function rewritesAreOff(percentage: string, cause: unknown): Trouble {
     { cause },
   )
 }
+
+/** Says why the data directory is only looked at every `period` ms. */
+export function watchTrouble(error: unknown, dir: string, period: number): Trouble {
+  const { code = String(error) } = error as NodeJS.ErrnoException
+  return new Trouble(
+    'bad_folder',
+    `${dir} cannot be watched (${code}): a snapshot that Redis replaces within ${period / 1_000} s is not kept`,
+    'raise fs.inotify.max_user_instances and fs.inotify.max_user_watches (sysctl)',
+    false,
+  )
+}

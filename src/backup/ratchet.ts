@@ -9,7 +9,7 @@ import { addTold, type Frozen, freezeAof, freezeDump, type Moment, pruneFreezes 
 import { dumpName, KEPT, type KeptDump, readKept } from './ratchet-kept.js'
 import { holdsKeys } from './ratchet-peek.js'
 import { endForgottenPause, withoutRewrites } from './ratchet-rewrites.js'
-import { isSymbolicLink, linkTrouble, noRoom } from './ratchet-trouble.js'
+import { isSymbolicLink, linkTrouble, noRoom, watchTrouble } from './ratchet-trouble.js'
 import { unfinishedName } from './ratchet-unfinished.js'
 
 /** Keeps the files of Redis from being lost with its data. */
@@ -53,6 +53,8 @@ export function openRatchet(options: RatchetOptions): Ratchet {
 class OpenRatchet implements Ratchet {
   private folder: DataFolder | undefined
   private watcher: FSWatcher | undefined
+  /** Why the system does not tell of new files. */
+  private unwatched: Trouble | undefined
   private timer: NodeJS.Timeout | undefined
   private looks = 0
   private isClosed = false
@@ -136,31 +138,36 @@ class OpenRatchet implements Ratchet {
     await this.keepDump(this.folder)
     await this.freezing
     await endForgottenPause(this.options.ask, this.folder.dir)
-    this.tell(undefined)
+    this.tell(this.unwatched)
   }
 
   private async examine(): Promise<DataFolder> {
-    const before = this.folder
     const folder = await findDataFolder(this.options.ask)
     const home = join(folder.dir, KEPT)
     await mkdir(home, { recursive: true, mode: 0o700 }).catch((error) => {
       throw linkTrouble(error, home)
     })
     await chmod(home, 0o700)
-    if (before?.dir !== folder.dir) this.watch(folder)
+    // Anew each time: a folder that was put in another's place has the same name.
+    this.watch(folder)
     await pruneFreezes(folder)
     return folder
   }
 
+  /** Where the system cannot watch, or no longer, we still look from time to time. */
   private watch({ dir, dump }: DataFolder): void {
     this.watcher?.close()
-    // Where the system cannot watch, or no longer, we still look from time to time.
+    this.unwatched = undefined
+    const fail = (error: unknown): void => {
+      this.watcher?.close()
+      this.unwatched = watchTrouble(error, dir, PERIOD)
+    }
     try {
       this.watcher = watch(dir, { persistent: false }, (_, name) => {
         if (name === dump) this.look()
-      }).on('error', () => this.watcher?.close())
-    } catch {
-      this.watcher = undefined
+      }).on('error', fail)
+    } catch (error) {
+      fail(error)
     }
     if (this.isClosed) this.watcher?.close()
   }

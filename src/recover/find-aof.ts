@@ -18,7 +18,8 @@ export async function findAofPlace(dir: string): Promise<AofPlace | undefined> {
   const homes = new Map<string, string[]>()
   for (const entry of entries) {
     if (!entry.isDirectory() || isAside(entry.name)) continue
-    const manifests = (await readdir(join(dir, entry.name)).catch(() => [])).filter(isManifest)
+    const names = await readdir(join(dir, entry.name)).catch((error) => unlessForeign(error, entry.name))
+    const manifests = names.filter(isManifest)
     if (manifests.length > 0) homes.set(entry.name, manifests)
   }
   const folder = only(dir, [...homes.keys()], DEFAULT_FOLDER)
@@ -47,6 +48,12 @@ function only(dir: string, names: readonly string[], usual: string): string | un
     'leave only the one that the server reads (appenddirname, appendfilename), and move copies elsewhere',
     false,
   )
+}
+
+/** What is closed to us is somebody else's, such as lost+found, unless it has the usual name; or it has gone meanwhile. */
+function unlessForeign(error: NodeJS.ErrnoException, name: string): string[] {
+  if (name !== DEFAULT_FOLDER && /^(EACCES|EPERM|ENOENT)$/.test(error.code ?? '')) return []
+  throw error
 }
 
 function isManifest(name: string): boolean {

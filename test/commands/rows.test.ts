@@ -54,7 +54,7 @@ describe('with rows', () => {
     const triggers = await rekindle(['triggers', '--apply'], env({ plans: PLANS }))
     expect(triggers).toMatchObject({
       status: 0,
-      stdout: 'rows.plans: changes of "public"."plans" are announced on channel rekindle\n'.replaceAll('"', ''),
+      stdout: expect.stringMatching(/^rows\.plans: changes of public\.plans are announced on channel rekindle\n/),
     })
     const verified = await rekindle(['verify'], env({ plans: PLANS }))
     expect(verified.stdout).toMatch(/^3 keys of 1 symbol hold what PostgreSQL holds/)

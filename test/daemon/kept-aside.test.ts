@@ -1,9 +1,12 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { takeBackup } from '../../src/backup/take.js'
 import type { Config } from '../../src/config/schema.js'
+import { writeConfig } from '../commands/rekindle.js'
 import { startDaemon, testConfig, untilWhole, useMarket } from '../support/daemon.js'
 import { until, useRedis } from '../support/servers.js'
 
@@ -45,6 +48,52 @@ describe.each([
       expect(daemon.all('recover_failed')).toEqual([])
     } finally {
       daemon.stop()
+    }
+  })
+})
+
+/** Runs the program where nothing can be watched; the system may not let us make such a place. */
+const NOTHING_WATCHED = [
+  '--user',
+  '--map-root-user',
+  'sh',
+  '-c',
+  'echo 0 > /proc/sys/user/max_inotify_instances; exec "$@"',
+  'sh',
+]
+const canForbid = spawnSync('unshare', [...NOTHING_WATCHED, 'true']).status === 0
+if (!canForbid)
+  console.warn('unshare --user is not to be had: the test of a data directory that cannot be watched is SKIPPED.')
+
+describe('a data directory that cannot be watched', () => {
+  const redis = useRedis({ modules: false, args: ['--save', '3600 1000000'] })
+
+  test.skipIf(!canForbid)('is looked at now and then, which is told', async () => {
+    await redis.cli('SET', 'sub:user:1', 'paid')
+    await redis.cli('SAVE')
+    const config = writeConfig({ candles: false, indicators: false, keys })
+    const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+    const args = [...NOTHING_WATCHED, process.execPath, program, 'watch', '--config', config]
+    const daemon = spawn('unshare', args, {
+      env: { PATH: process.env['PATH'], REDIS_URL: redis.url, DATABASE_URL: 'postgres://127.0.0.1:1/none' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let log = ''
+    daemon.stdout.setEncoding('utf8').on('data', (text: string) => {
+      log += text
+    })
+    try {
+      const told = await until(() => log.split('\n').find((line) => line.includes('"what":"ratchet"')))
+      expect(JSON.parse(told)).toMatchObject({
+        event: 'degraded',
+        reason: expect.stringMatching(
+          /cannot be watched \(EMFILE\): a snapshot that Redis replaces within 5 s is not kept/,
+        ),
+        hint: expect.stringContaining('fs.inotify.max_user_instances'),
+      })
+      await until(() => log.includes('"event":"kept_aside"'))
+    } finally {
+      daemon.kill('SIGKILL')
     }
   })
 })
