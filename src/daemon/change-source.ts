@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs'
+import { catchError, type Observable } from 'rxjs'
 import { steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import type { Config } from '../config/schema.js'
@@ -88,7 +88,11 @@ export class SourceChoice {
           server: listen_url === url ? server : serverName(listen_url),
           channel: config.sync.channel,
           notify: (sql) => db.query(sql, []),
-        }),
+        }).pipe(
+          catchError((error: Trouble) => {
+            throw listen_url === url ? error : ofListenUrl(error)
+          }),
+        ),
     }
   }
 
@@ -107,6 +111,12 @@ export class SourceChoice {
     if (isDemanded && hindrance) conditions.failed('wal', hindrance)
     return undefined
   }
+}
+
+/** The mend of what is wrong with the listener's own address. */
+function ofListenUrl({ code, message, hint, passing }: Trouble): Trouble {
+  const mend = hint.replaceAll('postgres.url (DATABASE_URL)', 'postgres.listen_url (DATABASE_LISTEN_URL)')
+  return new Trouble(code, message, `${mend}; changes are polled for meanwhile`, passing)
 }
 
 const NO_WAL = new Trouble(

@@ -25,6 +25,7 @@ import type { Dataset } from '../datasets/dataset.js'
 import type { Change } from '../decide/announcement.js'
 import { SYMBOLS_POLL } from '../decide/change-sources.js'
 import { Updates } from '../detect/updates.js'
+import { Trouble } from '../errors.js'
 import { postgresTrouble } from '../postgres/trouble.js'
 import { EachMinute } from '../report/each-minute.js'
 import type { Emit } from '../report/events.js'
@@ -121,9 +122,14 @@ function unlessSlow(coverage: Coverage): Observable<never> {
   )
 }
 
+/** The same, but worth a line at once. */
+function lasting({ code, message, hint }: Trouble): Trouble {
+  return new Trouble(code, message, hint, false)
+}
+
 /** Listens for ever, to what is there; says so when it was deaf. */
 function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage, vouching: Vouching): Observable<Told> {
-  const { server, emit } = context
+  const { server, emit, conditions } = context
   let deaf = coverage.isListening
     ? { since: steadyTime(), reason: 'changes are listened to in another way' }
     : undefined
@@ -163,7 +169,9 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage,
       delay: (error: unknown, attempt) => {
         const trouble = postgresTrouble(error, server)
         deaf ??= { since: steadyTime(), reason: trouble.message }
-        choice.failed(source?.kind ?? 'triggers', trouble)
+        const isServerUp = !conditions.isDown('postgres')
+        // While the queries get through, one that never listened has an address of its own that is wrong.
+        choice.failed(source?.kind ?? 'triggers', isServerUp && !coverage.hasListened ? lasting(trouble) : trouble)
         coverage.deafen(trouble.message)
         if (trouble.code === 'postgres_pooler') return timer(RETRY_POOLED)
         return timer(Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(attempt - 1, 10)))

@@ -71,7 +71,10 @@ export class Coverage {
   async look(): Promise<Catalog | undefined> {
     const { config, db } = this.context
     try {
-      return await readCatalog(config, (sql, values) => db.query(sql, values))
+      const catalog = await readCatalog(config, (sql, values) => db.query(sql, values))
+      // Also where nothing can ever be listened to it is said how changes are found.
+      this.catalog ??= catalog
+      return catalog
     } catch {
       // The database's own condition tells of it; until the catalog is read, polling does the work.
       return undefined
