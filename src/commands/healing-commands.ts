@@ -1,4 +1,3 @@
-import { Option } from 'commander'
 import { configError } from '../config/problem.js'
 import { hasDatasets } from '../config/schema.js'
 import { type Add, symbolOption, timeoutOption } from './command.js'
@@ -82,6 +81,5 @@ function addTriggers(add: Add): void {
     .option('--drop', 'remove them')
     .option('--status', 'say by what, and within what time, changes of each table are found')
     .option('--no-candles', 'leave out the tables of the candles: their changes are found by polling')
-    // What earlier versions took; it is what happens anyway.
-    .addOption(new Option('--candles').hideHelp())
+    .option('--candles', 'what happens anyway; earlier versions had to be told')
 }

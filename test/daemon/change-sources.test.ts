@@ -150,6 +150,32 @@ describeOwnServers('changes that no trigger on the table tells of', () => {
     await agrees(running)
   })
 
+  it('since its trigger functions are of another version: they are named, and it is polled beside what they tell', async () => {
+    await install()
+    await runSql(
+      url,
+      `DO $$ BEGIN EXECUTE regexp_replace(
+         pg_get_functiondef('rekindle_candles_m1_ohlcv4_m1'::regproc), '-- rekindle \\w+', '-- rekindle of old');
+       END $$`,
+    )
+    const running = await start(OFTEN)
+    const said = sourceOf(running, 'candles.m1')
+    expect(said).toMatchObject({
+      found_by: 'poll',
+      why: 'it has triggers of another version of Rekindle, or for other columns',
+      mend: 'run: rekindle triggers --apply',
+    })
+    expect(running.all('degraded')).toMatchObject([
+      { what: 'triggers', reason: expect.stringContaining('ohlcv4_m1: ') },
+    ])
+    await runSql(url, change('ohlcv4_m1'))
+    await arrives(said.within_ms)
+    await agrees(running)
+    await install()
+    await running.next('recovered', ({ what }) => what === 'triggers')
+    await running.next('change_sources', ({ tables }) => tables.every(({ found_by }) => found_by === 'triggers'))
+  })
+
   it('since candles were left out: that is no reason to warn', async () => {
     await install({ candles: false })
     const running = await start(OFTEN)
