@@ -48,6 +48,19 @@ describe('an error of one query', () => {
   })
   afterEach(() => daemon.stop())
 
+  it('hides no loss: a key that is deleted meanwhile is missed, and what keeps it away is told', async () => {
+    await until(async () => (await client.exists('price:1', 'price:2', 'rekindle:epoch')) === 3)
+    daemon.passOver()
+    await database.query(`${FAIL} $$ BEGIN RAISE EXCEPTION 'no price for %', n; END $$`)
+    await client.del('price:1')
+    expect(await daemon.next('data_loss')).toMatchObject({ cause: 'deletion', keys_lost: 1 })
+    const told = await until(() => daemon.all('degraded').find(({ what }) => what.startsWith('rows.priced')))
+    expect(told).toMatchObject({ code: 'postgres_query', hint: expect.stringContaining('rows.priced.query') })
+    await database.query(`${FAIL} $$ BEGIN RETURN n + 0.25; END $$`)
+    await daemon.next('healed')
+    expect(await client.hget('price:1', 'price')).toBe('1.25')
+  })
+
   it.each([
     ['a RAISE', `RAISE EXCEPTION 'no price for %', n;`, 'postgres_query'],
     ['a division by zero', 'RETURN 1 / 0;', 'postgres_query'],
