@@ -29,19 +29,14 @@ export class Holdings {
 
   /**
    * Records the keys of one dataset of a symbol; `complete` replaces what was known of it, otherwise they are added. A key that two
-   * symbols name belongs to the one that was recorded last.
+   * symbols name belongs to the one that was recorded last. Returns those that are known no longer.
    */
-  record(symbol: string, dataset: string, held: readonly Held[], complete: boolean): void {
+  record(symbol: string, dataset: string, held: readonly Held[], complete: boolean): string[] {
     const keys = this.keys.get(symbol) ?? new Set()
     this.keys.set(symbol, keys)
-    if (complete) {
-      const wanted = new Set(held.map(({ key }) => key))
-      this.release(
-        symbol,
-        dataset,
-        [...keys].filter((key) => !wanted.has(key)),
-      )
-    }
+    const wanted = new Set(held.map(({ key }) => key))
+    const rest = complete ? [...keys].filter((key) => !wanted.has(key)) : []
+    const released = this.release(symbol, dataset, rest)
     const holding = { symbol, dataset }
     for (const { key, expires } of held) {
       const owner = this.owners.get(key)?.symbol
@@ -51,6 +46,7 @@ export class Holdings {
       if (expires === undefined) this.expiries.delete(key)
       else this.expiries.set(key, expires)
     }
+    return released
   }
 
   /** Takes over what others hold of some datasets. */
@@ -62,12 +58,19 @@ export class Holdings {
     }
   }
 
-  /** Forgets those of the keys that a dataset of a symbol holds: nothing wants them any more, so nobody misses them. */
-  release(symbol: string, dataset: string, keys: readonly string[]): void {
-    for (const key of keys) {
+  /**
+   * Forgets those of the keys that a dataset of a symbol holds: nothing wants them any more, so nobody misses them. Returns those of
+   * them that had not expired.
+   */
+  release(symbol: string, dataset: string, keys: readonly string[]): string[] {
+    const now = this.redisTime()
+    return keys.filter((key) => {
       const owner = this.owners.get(key)
-      if (owner?.symbol === symbol && owner.dataset === dataset) this.drop(symbol, key)
-    }
+      if (owner?.symbol !== symbol || owner.dataset !== dataset) return false
+      const stood = this.mustStand(key, now)
+      this.drop(symbol, key)
+      return stood
+    })
   }
 
   forget(symbol: string): void {

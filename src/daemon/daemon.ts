@@ -167,7 +167,7 @@ export function guardRedis(
       ignoreElements(),
       finalize(() => {
         conditions.stop()
-        guard.losses.stop()
+        guard.stop()
         // Ending a connection that is broken may fail; it is gone either way.
         pool.close().catch(() => undefined)
       }),

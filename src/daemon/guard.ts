@@ -15,6 +15,7 @@ import { type Consequence, lookAt, NOTHING_FOLLOWS } from './consequence.js'
 import { driftEvents } from './loss-events.js'
 import { type GuardSettings, Losses } from './losses.js'
 import { Readiness } from './readiness.js'
+import { Releases } from './releases.js'
 
 /**
  * What the daemon knows across lives: which lanes there are, what stood in Redis, what is not whole, and what was lost.
@@ -28,6 +29,7 @@ export class Guard {
   readonly losses: Losses
   private readonly underway = new Underway()
   private readonly readiness: Readiness
+  private readonly releases: Releases
   /** The enabled symbols and what stands for itself, each with its datasets; empty until the symbols are known. */
   lanes: Lanes = new Map()
   /** Their names, in order. */
@@ -46,7 +48,14 @@ export class Guard {
   ) {
     this.losses = new Losses(this.holdings, emit, classLosses, storm)
     this.isFlapping = isFlapping
+    this.releases = new Releases(this.holdings, emit)
     this.readiness = new Readiness(this.holdings, emit)
+  }
+
+  /** Says nothing more. */
+  stop(): void {
+    this.losses.stop()
+    this.releases.stop()
   }
 
   /** True if a dataset is wanted of a symbol. */
@@ -208,8 +217,16 @@ export class Guard {
   /** True if that makes the symbol whole. */
   private settle({ symbol, dataset, keys, unwanted = [] }: Clean, entire: boolean, began: number): boolean {
     const fateOf = this.losses.fateOf(symbol, dataset)
-    this.holdings.release(symbol, dataset, unwanted)
-    this.holdings.record(symbol, dataset, keys, entire)
+    // Of those that were lost the end of the incident tells.
+    const lost = new Set(this.losses.incident?.lostBy(symbol, dataset))
+    const released = [
+      ...this.holdings.release(symbol, dataset, unwanted),
+      ...this.holdings.record(symbol, dataset, keys, entire),
+    ]
+    this.releases.add(
+      dataset,
+      released.filter((key) => !lost.has(key)),
+    )
     const whole = entire && this.wholeness.settle(symbol, dataset, began)
     if (!this.wholeness.isOpen(symbol, dataset)) this.losses.incident?.settle(symbol, dataset, fateOf)
     return whole

@@ -141,6 +141,20 @@ export type LogEvent =
       /** How many samples, members or fields are others than in PostgreSQL. */
       differing: number
     }
+  /**
+   * Keys that PostgreSQL wanted and wants no longer, where nothing was lost: they are left in Redis, but would not come back. Level `warn`
+   * where they are many: a tenth of a dataset and ten keys, or all that it had.
+   */
+  | {
+      event: 'unwanted'
+      dataset: string
+      /** How many. */
+      keys_unwanted: number
+      /** How many keys of the dataset PostgreSQL still wants. */
+      keys_left: number
+      /** The first few names of those that it does not. */
+      unwanted_keys: string[]
+    }
   /** A change in PostgreSQL has reached Redis. */
   | {
       event: 'sync'

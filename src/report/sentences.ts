@@ -19,6 +19,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
   symbol_healed: 'debug',
   healed: 'info',
   drift: 'warn',
+  unwanted: 'debug',
   sync: 'debug',
   gap: 'warn',
   change_sources: 'info',
@@ -52,6 +53,7 @@ export const LEVELS: Readonly<Record<LogEvent['event'], Level>> = {
 export function levelOf(event: LogEvent): Level {
   if ('repeated' in event && event.repeated) return 'debug'
   if (event.event === 'postgres_changed' && event.change === 'promoted') return 'info'
+  if (event.event === 'unwanted' && isMuch(event)) return 'warn'
   return event.event === 'healed' && !isWhole(event) ? 'warn' : LEVELS[event.event]
 }
 
@@ -91,6 +93,8 @@ export function sentence(event: LogEvent): string {
       return healedSaid(event)
     case 'drift':
       return `${event.keys_drifted} keys of ${event.dataset} differ from PostgreSQL; mending`
+    case 'unwanted':
+      return `PostgreSQL no longer wants ${event.keys_unwanted} of the ${event.keys_unwanted + event.keys_left} keys of ${event.dataset}, ${event.unwanted_keys[0]} for one; they stay in Redis, and will not come back if it loses them`
     case 'sync':
       return `${event.symbol} follows a change in PostgreSQL`
     case 'gap':
@@ -168,6 +172,11 @@ function changedSaid({ change, ...event }: Extract<LogEvent, { event: 'postgres_
 function named(what: string, names: readonly string[]): string {
   if (names.length === 0) return ''
   return `; ${what}: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
+}
+
+/** Rows come and go; a table that was emptied is another thing. */
+function isMuch({ keys_unwanted: gone, keys_left: left }: Extract<LogEvent, { event: 'unwanted' }>): boolean {
+  return left === 0 || (gone >= 10 && gone >= left / 9)
 }
 
 type Healed = Extract<LogEvent, { event: 'healed' }>

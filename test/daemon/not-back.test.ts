@@ -109,6 +109,23 @@ describe('keys that were lost and that PostgreSQL no longer wants', () => {
     }
   }, 90_000)
 
+  it('are told of before anything is lost, too, where a table is emptied', async () => {
+    await whole()
+    await database.query('CREATE TABLE spare AS SELECT * FROM ohlcv4_m5')
+    await database.query('TRUNCATE ohlcv4_m5')
+    try {
+      const columns = layout === 'timeseries' ? 5 : 1
+      const said = await daemon.next('unwanted', () => true, 60_000)
+      expect(said).toMatchObject({ dataset: 'candles.m5', keys_unwanted: 3 * columns, keys_left: 0 })
+      expect(said.unwanted_keys[0]).toMatch(/^ohlcv:\w+:m5/)
+      expect(levelOf(said)).toBe('warn')
+      expect(daemon.all('data_loss')).toEqual([])
+    } finally {
+      await database.query('INSERT INTO ohlcv4_m5 SELECT * FROM spare')
+    }
+    await untilWhole(redis.url, database, layout)
+  }, 90_000)
+
   it('are those of a table that is empty, and that is said by its name', async () => {
     await whole()
     await database.query('CREATE TABLE kept AS SELECT * FROM ohlcv4_m5')
