@@ -66,8 +66,8 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
     const updates = datasets.flatMap(({ name, polling }) =>
       polling ? [new Updates(db, name, polling, readSymbols)] : [],
     )
-    const glances = datasets.flatMap(({ name, polling: { glance } = {} }) =>
-      glance ? [new Updates(db, name, { fingerprints: glance }, readSymbols, true)] : [],
+    const glances = datasets.flatMap(({ name, polling: { glance, bySymbol = false } = {} }) =>
+      glance ? [new Updates(db, name, { fingerprints: glance, bySymbol }, readSymbols, true)] : [],
     )
     const polls = new Polls({ config, updates, conditions, onPace: () => coverage.tell() })
     const vouching = new Vouching(datasets, db, config.sync.channel, () => coverage.look())
@@ -88,11 +88,12 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
       distinctUntilChanged((a, b) => a.size === b.size && [...a].every((dataset) => b.has(dataset))),
       switchMap((covered) => {
         const { poll, scrub } = config.watch
+        const isPolled = ({ dataset }: Updates): boolean => !covered.has(dataset)
         const isQuiet = covered.has('symbols') || !needsSymbols(config)
         const symbols = timer(0, isQuiet ? scrub : Math.max(poll, SYMBOLS_POLL)).pipe(
           map((): DatedChange => ({ dataset: 'symbols', keys: 'all', at: steadyTime() })),
         )
-        return merge(...polls.loops([...updates, ...glances].filter(({ dataset }) => !covered.has(dataset))), symbols)
+        return merge(...[updates, glances].flatMap((each) => polls.loops(each.filter(isPolled))), symbols)
       }),
     )
     // What is installed, attached, renamed or disabled under a running daemon is noticed by asking.

@@ -9,6 +9,9 @@ import type { Updates } from '../detect/updates.js'
 import { Trouble } from '../errors.js'
 import type { Conditions } from '../report/conditions.js'
 
+/** Between whole looks that are no rarer than so many polls, none is glanced at. */
+const NEAR = 2
+
 export interface PollsContext {
   readonly config: Config
   readonly updates: readonly Updates[]
@@ -54,11 +57,13 @@ export class Polls {
     return updates.map((each) => {
       let wait = poll
       return defer(async () => {
+        // Where the whole look is as quick as it should be, no glance is needed.
+        if (each.isGlance && (this.paceOf(each.dataset) ?? Number.POSITIVE_INFINITY) <= NEAR * poll) return
         const at = performance.now()
         await this.ask(each)
         const took = performance.now() - at
         wait = nextWait(wait, took, { poll, loops: updates.length })
-        // What a glance misses is found by the others.
+        // Within what time changes are found is said of what misses none.
         if (!each.isGlance) this.notePace(each.dataset, wait + took)
       }).pipe(repeat({ delay: () => timer(wait) }), ignoreElements())
     })

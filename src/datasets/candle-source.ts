@@ -42,11 +42,15 @@ export async function readCandles(
   })
 }
 
+/** How many of the newest candles a glance reads: the one that forms, and those that a late writer may still correct. */
+const GLANCED = 3
+
 /** How changes of candles are found where nothing announces them: by fingerprints of the very candles that Redis must hold. */
 export function candlesPolling(config: CandlesConfig, timeframe: string): Polling {
   return {
     bySymbol: true,
     fingerprints: (db, symbols) => ask<Fingerprint>(db, config, timeframe, symbols, fingerprintsSql),
+    glance: (db, symbols) => ask<Fingerprint>(db, { ...config, last: GLANCED }, timeframe, symbols, fingerprintsSql),
   }
 }
 

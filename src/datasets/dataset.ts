@@ -73,8 +73,8 @@ export interface Polling {
   fingerprints(db: Database, symbols: readonly string[]): Promise<readonly Fingerprint[]>
   /** True if it must be told the enabled symbols. */
   readonly bySymbol?: boolean
-  /** Where fingerprints are dear: cheaper ones for the time in between, which may miss what is rare. */
-  glance?(db: Database): Promise<readonly Fingerprint[]>
+  /** The same of what changes most, for far less: for the time between two whole looks, where those take long. */
+  glance?(db: Database, symbols: readonly string[]): Promise<readonly Fingerprint[]>
 }
 
 /**

@@ -1,6 +1,6 @@
 /** How often what nobody announces is looked at. */
 
-/** All polling together may keep PostgreSQL busy for one part in this many of the time. */
+/** Looks that go on side by side may together keep PostgreSQL busy for one part in this many of the time. */
 const SHARE = 20
 
 /**

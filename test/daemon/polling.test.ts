@@ -126,3 +126,30 @@ describe('a look that takes long', () => {
     await daemon.next('sync', ({ dataset }) => dataset === 'indicators')
   })
 })
+
+describe('a whole look that takes long', () => {
+  const redis = useRedis()
+  const { database } = useMarket({ triggers: false })
+
+  it('is not waited for where what is newest changes', async () => {
+    // Each row of a timeframe takes its time, so that a whole look of 40 for each symbol takes a second, and comes once in a minute.
+    await database.query('ALTER TABLE ohlcv4_m1 RENAME TO kept_m1')
+    await database.query(`CREATE FUNCTION slowly(n numeric) RETURNS numeric LANGUAGE plpgsql VOLATILE AS
+      'BEGIN PERFORM pg_sleep(0.005); RETURN n; END'`)
+    await database.query(`CREATE VIEW ohlcv4_m1 AS
+      SELECT symbol, open_time, open, high, low, slowly(close) AS close, volume FROM kept_m1`)
+    daemon = startDaemon(testConfig(redis.url, database.url, { layout: anyLayout(), poll: '100ms' }))
+    await daemon.next('watching')
+    const isSlow = ({ dataset, within_ms }: { dataset: string; within_ms: number }) =>
+      dataset === 'candles.m1' && within_ms >= 5_000
+    await daemon.next('change_sources', ({ tables }) => tables.some(isSlow), 60_000)
+    for (const close of [5, 6, 7]) {
+      daemon.passOver()
+      await database.query(
+        "UPDATE kept_m1 SET close = $1 WHERE symbol = 'BTCUSDT' AND open_time = '2025-06-02 11:59'",
+        [close],
+      )
+      await daemon.next('sync', ({ dataset, symbol }) => dataset === 'candles.m1' && symbol === 'BTCUSDT', 4_500)
+    }
+  })
+})

@@ -146,7 +146,7 @@ describe('indicators', () => {
     ])
     const look = async () => ({
       whole: await indicators.polling?.fingerprints(sides.db, ['A']),
-      glance: await indicators.polling?.glance?.(sides.db),
+      glance: await indicators.polling?.glance?.(sides.db, ['A']),
     })
     const before = await look()
     expect([before.whole, before.glance]).toEqual([
