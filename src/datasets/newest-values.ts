@@ -1,11 +1,13 @@
 import type { IndicatorsConfig } from '../config/schema.js'
-import { NewestMemory, type NewestRow as Place, type Recalled } from '../decide/newest-memory.js'
+import { NewestMemory, type Recalled, type SeenRow } from '../decide/newest-memory.js'
 import type { Database } from '../postgres/database.js'
 import type { Announced, ReadOptions } from './dataset.js'
 import { knownSql, tablesOf, wholeSql } from './indicators-sql.js'
 
 /** The newest value of one parameter of one instance, as PostgreSQL prints it. */
-export type NewestRow = Place & { readonly value: string | null }
+export type NewestRow = Row & { readonly param: string }
+
+type Row = SeenRow & { readonly value: string | null }
 
 /**
  * Reads the newest value of each parameter of each instance, exactly.
@@ -52,21 +54,16 @@ export class NewestValues implements Announced {
     const { recalled } = reading
     const { proof } = this
     try {
-      const read = await this.query(db, symbols, parts, recalled)
-      const rows = recalled.size > 0 ? newestOf(read) : read
+      let rows = await this.query(db, symbols, parts, recalled)
       const isProven = following || recalled.size === 0 || ((await proof?.()) ?? false)
-      const doubtful = new Set([...lacking(recalled, rows), ...(following ? [] : reading.surpassed())])
-      if (!isProven) for (const { symbol } of recalled.values()) doubtful.add(symbol)
-      if (doubtful.size === 0) {
-        reading.learn(rows)
-        return rows
+      const doubtful = isProven ? lacking(recalled, rows) : new Set([...recalled.values()].map(({ symbol }) => symbol))
+      if (!following) for (const symbol of reading.surpassed()) doubtful.add(symbol)
+      if (doubtful.size > 0) {
+        const whole = await this.query(db, [...doubtful], parts, new Map())
+        rows = [...rows.filter(({ symbol }) => !doubtful.has(symbol)), ...whole]
       }
-      const whole = [
-        ...rows.filter(({ symbol }) => !doubtful.has(symbol)),
-        ...(await this.query(db, [...doubtful], parts, new Map())),
-      ]
-      reading.learn(whole)
-      return whole
+      reading.learn(rows)
+      return rows.filter((row) => row.param !== null) as NewestRow[]
     } finally {
       reading.close()
     }
@@ -77,27 +74,31 @@ export class NewestValues implements Announced {
     symbols: readonly string[],
     parts: ReadonlySet<string> | undefined,
     recalled: ReadonlyMap<string, Recalled>,
-  ): Promise<NewestRow[]> {
+  ): Promise<Row[]> {
     if (symbols.length === 0) return []
     const values: unknown[] = [symbols, parts ? [...parts] : null]
-    if (recalled.size === 0) return db.query<NewestRow>(wholeSql(this.config), values, tablesOf(this.config))
+    if (recalled.size === 0) return db.query<Row>(wholeSql(this.config), values, tablesOf(this.config))
     const known = [...recalled]
-    const older = known.flatMap(([instance, its]) => its.older.map((place) => ({ instance, ...place })))
     values.push(
       known.map(([instance]) => instance),
       known.map(([, { symbol }]) => symbol),
       known.map(([, { floor }]) => floor),
+    )
+    const older = known.flatMap(([instance, its]) => its.older.map((place) => ({ instance, ...place })))
+    const sql = knownSql(this.config, { older: older.length > 0 })
+    if (older.length === 0) return db.query<Row>(sql, values, tablesOf(this.config))
+    values.push(
       older.map(({ instance }) => instance),
       older.map(({ param }) => param),
       older.map(({ time }) => time),
     )
-    return db.query<NewestRow>(knownSql(this.config), values, tablesOf(this.config))
+    return newestOf(await db.query<Row>(sql, values, tablesOf(this.config)))
   }
 }
 
 /** One row a parameter of an instance: the newest, which comes last. */
-function newestOf(rows: readonly NewestRow[]): NewestRow[] {
-  const newest = new Map<string, NewestRow>()
+function newestOf(rows: readonly Row[]): Row[] {
+  const newest = new Map<string, Row>()
   for (const row of rows) {
     const key = keyOf(row)
     // Anew, so that it stands where it was read.
@@ -107,15 +108,20 @@ function newestOf(rows: readonly NewestRow[]): NewestRow[] {
   return [...newest.values()]
 }
 
-/** The symbols of instances of which a parameter that they had was not found. */
-function lacking(recalled: ReadonlyMap<string, Recalled>, rows: readonly NewestRow[]): Set<string> {
-  const found = new Set(recalled.size > 0 ? rows.map(keyOf) : [])
+/** The symbols of instances of which nothing is known, or of which a parameter that they had was not found. */
+function lacking(recalled: ReadonlyMap<string, Recalled>, rows: readonly Row[]): Set<string> {
+  if (recalled.size === 0) return new Set()
+  const found = new Set(rows.map(keyOf))
   const lacks = ([instance, { symbol, params }]: [string, Recalled]): boolean =>
     !params.every((param) => found.has(keyOf({ symbol, instance, param })))
-  return new Set([...recalled].filter(lacks).map(([, { symbol }]) => symbol))
+  const isUnknown = ({ instance, symbol }: Row): boolean => recalled.get(instance)?.symbol !== symbol
+  return new Set([
+    ...[...recalled].filter(lacks).map(([, { symbol }]) => symbol),
+    ...rows.filter(isUnknown).map(({ symbol }) => symbol),
+  ])
 }
 
 /** No text of PostgreSQL holds the character in between. */
-function keyOf({ symbol, instance, param }: Pick<NewestRow, 'symbol' | 'instance' | 'param'>): string {
-  return `${symbol}\0${instance}\0${param}`
+function keyOf({ symbol, instance, param }: Pick<Row, 'symbol' | 'instance' | 'param'>): string {
+  return `${symbol}\0${instance}\0${param ?? '\0'}`
 }

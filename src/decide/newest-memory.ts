@@ -1,13 +1,13 @@
 import type { Change, ChangedKey } from './announcement.js'
 import { groupBy } from './group-by.js'
 
-/** One row of what is wanted: the newest of a parameter of an instance; the time as PostgreSQL writes it in JSON. */
-export interface NewestRow {
+/** The newest row of a parameter of an instance, its time as PostgreSQL writes it in JSON; both null for one without values. */
+export interface SeenRow {
   readonly symbol: string
   readonly timeframe: string
   readonly instance: string
-  readonly param: string
-  readonly time: string
+  readonly param: string | null
+  readonly time: string | null
 }
 
 /** What a read may rely on for one instance. */
@@ -31,6 +31,8 @@ interface Known {
 
 /** Of texts like these, the lesser is the earlier. Infinite times, years of five digits and other types than timestamps are not. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?$/
+/** Later than any of them: of an instance without values only what is written since needs to be read. */
+const LAST = '9999-12-31T23:59:59.999999'
 /** Lists of parameters are shared by instances, as long as there are no more different ones than this. */
 const SHARED = 10_000
 
@@ -40,8 +42,8 @@ export interface Reading {
   readonly recalled: ReadonlyMap<string, Recalled>
   /** The symbols of which something remembered was relied on that was written to, or no longer holds, since. */
   surpassed(): Set<string>
-  /** Takes in what was read: every newest row of the instances. */
-  learn(rows: readonly NewestRow[]): void
+  /** Takes in what was read: every newest row of every instance. */
+  learn(rows: readonly SeenRow[]): void
   /** Ends it, also where it failed. */
   close(): void
 }
@@ -107,7 +109,7 @@ export class NewestMemory {
   private learn(
     symbols: readonly string[],
     parts: ReadonlySet<string> | undefined,
-    rows: readonly NewestRow[],
+    rows: readonly SeenRow[],
     heard: readonly Change['keys'][],
   ): void {
     if (heard.includes('all')) return
@@ -129,13 +131,15 @@ export class NewestMemory {
   }
 
   /** Undefined where the order of times cannot be told from their texts. */
-  private knownOf(rows: readonly NewestRow[]): Known | undefined {
-    const [first] = rows
-    if (!first || !rows.every(({ time }) => TIME.test(time))) return undefined
-    const groups = [...groupBy(rows, ({ time }) => time)]
-      .map(([time, its]) => ({ time, params: this.share(its.map(({ param }) => param).sort()) }))
-      .sort((a, b) => (a.time < b.time ? 1 : -1))
-    return { timeframe: first.timeframe, groups, floor: groups[0]?.time ?? first.time }
+  private knownOf(rows: readonly SeenRow[]): Known | undefined {
+    const groups: Known['groups'][number][] = []
+    for (const [time, its] of groupBy(rows, (row) => row.time)) {
+      if (time === null) continue
+      if (!TIME.test(time)) return undefined
+      groups.push({ time, params: this.share(its.flatMap(({ param }) => param ?? []).sort()) })
+    }
+    groups.sort((a, b) => (a.time < b.time ? 1 : -1))
+    return rows[0] && { timeframe: rows[0].timeframe, groups, floor: groups[0]?.time ?? LAST }
   }
 
   private share(params: readonly string[]): readonly string[] {

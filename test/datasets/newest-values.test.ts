@@ -149,6 +149,7 @@ describe('the newest values', () => {
     await begin()
     await change(insert('a', '2025-01-01', 3))
     await change("UPDATE indicator_values_v4 SET open_time = 'infinity' WHERE value = 1")
+    await change('DELETE FROM indicator_instances_v4 WHERE id > 1')
     for (const _ of [1, 2]) expect(await read()).toEqual({ rows: ['1 a 1'], asked: ['whole'] })
   })
 
