@@ -96,22 +96,24 @@ export function indicatorsDataset(config: IndicatorsConfig, rank: number): Datas
 
 /** Rows, oldest first -> one hash a symbol and timeframe. Where two instances name the same parameter, the newer value counts. */
 function wantedHashes(config: IndicatorsConfig, rows: readonly NewestRow[]): Reading<HashWanted> {
-  const hashes = new Map<string, { symbol: string; timeframe: string; fields: Map<string, string> }>()
+  type Hash = HashWanted & { readonly fields: Map<string, string> }
+  const hashes = new Map<string, Hash>()
   const leftOut = new Map<string, number>()
-  for (const { symbol, timeframe, param, value } of rows) {
+  const found = new Map<string, Map<string, Hash>>()
+  /** A key is made once, not for every row. */
+  const hashOf = (symbol: string, timeframe: string): Hash => {
     const key = renderKey(config.key, { symbol, timeframe })
-    let hash = hashes.get(key)
-    if (!hash) {
-      hash = { symbol, timeframe, fields: new Map() }
-      hashes.set(key, hash)
-    }
-    if (value !== null && Number.isFinite(Number(value))) hash.fields.set(param, value)
+    const hash = hashes.get(key) ?? { key, symbol, timeframe, fields: new Map() }
+    hashes.set(key, hash)
+    found.set(symbol, (found.get(symbol) ?? new Map<string, Hash>()).set(timeframe, hash))
+    return hash
+  }
+  for (const { symbol, timeframe, param, value } of rows) {
+    const { fields } = found.get(symbol)?.get(timeframe) ?? hashOf(symbol, timeframe)
+    if (value !== null && Number.isFinite(Number(value))) fields.set(param, value)
     else leftOut.set(symbol, (leftOut.get(symbol) ?? 0) + 1)
   }
-  return {
-    wanted: [...hashes].flatMap(([key, hash]) => (hash.fields.size > 0 ? [{ key, ...hash }] : [])),
-    leftOut,
-  }
+  return { wanted: [...hashes.values()].filter(({ fields }) => fields.size > 0), leftOut }
 }
 
 function fingerprintOf({ symbol, timeframe, fields }: HashWanted): Fingerprint {

@@ -1,5 +1,6 @@
 import type { IndicatorsConfig } from '../config/schema.js'
-import { NewestMemory, type Recalled, type SeenRow } from '../decide/newest-memory.js'
+import { groupBy } from '../decide/group-by.js'
+import { isSame, NewestMemory, type Recalled, type SeenRow } from '../decide/newest-memory.js'
 import type { Database } from '../postgres/database.js'
 import type { Announced, ReadOptions } from './dataset.js'
 import { knownSql, tablesOf, wholeSql } from './indicators-sql.js'
@@ -36,7 +37,17 @@ export class NewestValues implements Announced {
   private readonly memory = new NewestMemory()
   private proof: (() => Promise<boolean>) | undefined
 
-  constructor(private readonly config: IndicatorsConfig) {}
+  private readonly tables: Record<string, string>
+  private readonly sql: Record<'whole' | 'known' | 'older', string>
+
+  constructor(config: IndicatorsConfig) {
+    this.tables = tablesOf(config)
+    this.sql = {
+      whole: wholeSql(config),
+      known: knownSql(config, { older: false }),
+      older: knownSql(config, { older: true }),
+    }
+  }
 
   renew(proof: (() => Promise<boolean>) | undefined): void {
     this.proof = proof
@@ -55,15 +66,17 @@ export class NewestValues implements Announced {
     const { proof } = this
     try {
       let rows = await this.query(db, symbols, parts, recalled)
+      let seen = groupBy(rows, ({ instance }) => instance)
       const isProven = following || recalled.size === 0 || ((await proof?.()) ?? false)
-      const doubtful = isProven ? lacking(recalled, rows) : new Set([...recalled.values()].map(({ symbol }) => symbol))
+      const doubtful = isProven ? lacking(recalled, seen) : new Set([...recalled.values()].map(({ symbol }) => symbol))
       if (!following) for (const symbol of reading.surpassed()) doubtful.add(symbol)
       if (doubtful.size > 0) {
         const whole = await this.query(db, [...doubtful], parts, new Map())
         rows = [...rows.filter(({ symbol }) => !doubtful.has(symbol)), ...whole]
+        seen = groupBy(rows, ({ instance }) => instance)
       }
-      reading.learn(rows)
-      return rows.filter((row) => row.param !== null) as NewestRow[]
+      reading.learn(seen)
+      return rows.filter((row): row is NewestRow => row.param !== null)
     } finally {
       reading.close()
     }
@@ -77,22 +90,21 @@ export class NewestValues implements Announced {
   ): Promise<Row[]> {
     if (symbols.length === 0) return []
     const values: unknown[] = [symbols, parts ? [...parts] : null]
-    if (recalled.size === 0) return db.query<Row>(wholeSql(this.config), values, tablesOf(this.config))
-    const known = [...recalled]
+    if (recalled.size === 0) return db.query<Row>(this.sql.whole, values, this.tables)
+    const [ids, its] = [[...recalled.keys()], [...recalled.values()]]
     values.push(
-      known.map(([instance]) => instance),
-      known.map(([, { symbol }]) => symbol),
-      known.map(([, { floor }]) => floor),
+      ids,
+      its.map(({ symbol }) => symbol),
+      its.map(({ floor }) => floor),
     )
-    const older = known.flatMap(([instance, its]) => its.older.map((place) => ({ instance, ...place })))
-    const sql = knownSql(this.config, { older: older.length > 0 })
-    if (older.length === 0) return db.query<Row>(sql, values, tablesOf(this.config))
+    const older = ids.flatMap((instance, i) => its[i]?.older.map((place) => ({ instance, ...place })) ?? [])
+    if (older.length === 0) return db.query<Row>(this.sql.known, values, this.tables)
     values.push(
       older.map(({ instance }) => instance),
       older.map(({ param }) => param),
       older.map(({ time }) => time),
     )
-    return newestOf(await db.query<Row>(sql, values, tablesOf(this.config)))
+    return newestOf(await db.query<Row>(this.sql.older, values, this.tables))
   }
 }
 
@@ -100,7 +112,8 @@ export class NewestValues implements Announced {
 function newestOf(rows: readonly Row[]): Row[] {
   const newest = new Map<string, Row>()
   for (const row of rows) {
-    const key = keyOf(row)
+    // No text of PostgreSQL holds the character in between.
+    const key = `${row.instance}\0${row.param ?? '\0'}`
     // Anew, so that it stands where it was read.
     newest.delete(key)
     newest.set(key, row)
@@ -109,19 +122,17 @@ function newestOf(rows: readonly Row[]): Row[] {
 }
 
 /** The symbols of instances of which nothing is known, or of which a parameter that they had was not found. */
-function lacking(recalled: ReadonlyMap<string, Recalled>, rows: readonly Row[]): Set<string> {
-  if (recalled.size === 0) return new Set()
-  const found = new Set(rows.map(keyOf))
-  const lacks = ([instance, { symbol, params }]: [string, Recalled]): boolean =>
-    !params.every((param) => found.has(keyOf({ symbol, instance, param })))
-  const isUnknown = ({ instance, symbol }: Row): boolean => recalled.get(instance)?.symbol !== symbol
-  return new Set([
-    ...[...recalled].filter(lacks).map(([, { symbol }]) => symbol),
-    ...rows.filter(isUnknown).map(({ symbol }) => symbol),
-  ])
+function lacking(recalled: ReadonlyMap<string, Recalled>, seen: ReadonlyMap<string, readonly Row[]>): Set<string> {
+  const symbols = new Set<string>()
+  if (recalled.size === 0) return symbols
+  for (const [instance, { symbol, params }] of recalled) if (!hasAll(params, seen.get(instance))) symbols.add(symbol)
+  for (const [instance, [row]] of seen)
+    if (row && recalled.get(instance)?.symbol !== row.symbol) symbols.add(row.symbol)
+  return symbols
 }
 
-/** No text of PostgreSQL holds the character in between. */
-function keyOf({ symbol, instance, param }: Pick<Row, 'symbol' | 'instance' | 'param'>): string {
-  return `${symbol}\0${instance}\0${param ?? '\0'}`
+function hasAll(params: readonly string[], rows: readonly Row[] = []): boolean {
+  if (isSame(params, rows)) return true
+  const found = new Set(rows.map(({ param }) => param))
+  return params.every((param) => found.has(param))
 }

@@ -13,19 +13,26 @@ export interface SeenRow {
 /** What a read may rely on for one instance. */
 export interface Recalled {
   readonly symbol: string
-  readonly timeframe: string
   /** Rows from this time on must be read. */
   readonly floor: string
   /** The newest rows that are older than that. */
   readonly older: readonly { readonly param: string; readonly time: string }[]
-  /** All parameters that it had. */
+  /** All parameters that it had, as they were read. */
   readonly params: readonly string[]
 }
 
-/** Where the newest rows of one instance were seen to lie, latest first, and the oldest time written since, or the latest of these. */
+/** Parameters whose newest rows have the same time. */
+interface Group {
+  readonly time: string
+  readonly params: readonly string[]
+}
+
+/** Where the newest rows of one instance were seen to lie, earliest first. */
 interface Known {
   readonly timeframe: string
-  readonly groups: readonly { readonly time: string; readonly params: readonly string[] }[]
+  readonly groups: readonly Group[]
+  readonly params: readonly string[]
+  /** The earliest time written since, or the latest of the groups'. */
   floor: string
 }
 
@@ -42,8 +49,8 @@ export interface Reading {
   readonly recalled: ReadonlyMap<string, Recalled>
   /** The symbols of which something remembered was relied on that was written to, or no longer holds, since. */
   surpassed(): Set<string>
-  /** Takes in what was read: every newest row of every instance. */
-  learn(rows: readonly SeenRow[]): void
+  /** Takes in what was read: the newest rows of every instance, earliest first. */
+  learn(seen: ReadonlyMap<string, readonly SeenRow[]>): void
   /** Ends it, also where it failed. */
   close(): void
 }
@@ -84,8 +91,9 @@ export class NewestMemory {
     return {
       recalled,
       surpassed: () => (era === this.era ? surpassed(recalled, heard) : symbolsOf(recalled)),
-      learn: (rows) => {
-        if (this.isOpen && era === this.era) this.learn(symbols, parts, rows, heard)
+      learn: (seen) => {
+        if (this.isOpen && era === this.era && !heard.includes('all'))
+          this.learn(symbols, parts, seen, heard.flat() as ChangedKey[])
       },
       close: () => this.underWay.delete(heard),
     }
@@ -94,13 +102,9 @@ export class NewestMemory {
   private recall(symbols: readonly string[], parts: ReadonlySet<string> | undefined): Map<string, Recalled> {
     const recalled = new Map<string, Recalled>()
     for (const symbol of symbols) {
-      for (const [instance, { timeframe, groups, floor }] of this.known.get(symbol) ?? []) {
+      for (const [instance, { timeframe, groups, params, floor }] of this.known.get(symbol) ?? []) {
         if (parts && !parts.has(timeframe)) continue
-        const older = groups.flatMap(({ time, params }) =>
-          time < floor ? params.map((param) => ({ param, time })) : [],
-        )
-        const params = groups.flatMap((group) => group.params)
-        recalled.set(instance, { symbol, timeframe, floor, older, params })
+        recalled.set(instance, { symbol, floor, older: before(floor, groups), params })
       }
     }
     return recalled
@@ -109,37 +113,45 @@ export class NewestMemory {
   private learn(
     symbols: readonly string[],
     parts: ReadonlySet<string> | undefined,
-    rows: readonly SeenRow[],
-    heard: readonly Change['keys'][],
+    seen: ReadonlyMap<string, readonly SeenRow[]>,
+    heard: readonly ChangedKey[],
   ): void {
-    if (heard.includes('all')) return
-    const keys = heard.flatMap((each) => (each === 'all' ? [] : each))
-    const read = groupBy(rows, ({ symbol }) => symbol)
     for (const symbol of symbols) {
-      const its = this.known.get(symbol) ?? new Map<string, Known>()
-      for (const [instance, { timeframe }] of its) if (!parts || parts.has(timeframe)) its.delete(instance)
-      const fresh = new Map<string, Known>()
-      for (const [instance, places] of groupBy(read.get(symbol) ?? [], (row) => row.instance)) {
-        const known = this.knownOf(places)
-        if (known) fresh.set(instance, known)
+      const its = this.known.get(symbol)
+      for (const [instance, { timeframe }] of its ?? []) {
+        if ((!parts || parts.has(timeframe)) && seen.get(instance)?.[0]?.symbol !== symbol) its?.delete(instance)
       }
-      for (const key of keys) if (key.symbol === symbol) lower(fresh, key)
-      for (const [instance, known] of fresh) its.set(instance, known)
-      if (its.size > 0) this.known.set(symbol, its)
-      else this.known.delete(symbol)
     }
+    for (const [instance, rows] of seen) {
+      const symbol = rows[0]?.symbol ?? ''
+      const its = this.known.get(symbol) ?? new Map<string, Known>()
+      this.known.set(symbol, its)
+      const known = this.knownOf(rows, its.get(instance))
+      if (known) its.set(instance, known)
+      else its.delete(instance)
+    }
+    for (const key of heard) lower(this.known.get(key.symbol) ?? NOTHING, key)
   }
 
-  /** Undefined where the order of times cannot be told from their texts. */
-  private knownOf(rows: readonly SeenRow[]): Known | undefined {
-    const groups: Known['groups'][number][] = []
-    for (const [time, its] of groupBy(rows, (row) => row.time)) {
-      if (time === null) continue
-      if (!TIME.test(time)) return undefined
-      groups.push({ time, params: this.share(its.flatMap(({ param }) => param ?? []).sort()) })
-    }
-    groups.sort((a, b) => (a.time < b.time ? 1 : -1))
-    return rows[0] && { timeframe: rows[0].timeframe, groups, floor: groups[0]?.time ?? LAST }
+  /** Undefined where the order of times cannot be told from their texts. What is as it was before is not made anew. */
+  private knownOf(rows: readonly SeenRow[], before: Known | undefined): Known | undefined {
+    const [first] = rows
+    const last = rows.at(-1)
+    if (!first || !last) return undefined
+    const { timeframe } = first
+    if (first.time === null) return { timeframe, groups: [], params: [], floor: LAST }
+    if (!TIME.test(first.time) || (last.time !== first.time && !rows.every(({ time }) => TIME.test(time ?? ''))))
+      return undefined
+    const params =
+      before && isSame(before.params, rows) ? before.params : this.share(rows.map(({ param }) => param ?? ''))
+    const groups =
+      last.time === first.time
+        ? [{ time: first.time, params }]
+        : [...groupBy(rows, ({ time }) => time ?? '')].map(([time, its]) => ({
+            time,
+            params: its.map(({ param }) => param ?? ''),
+          }))
+    return { timeframe, groups, params, floor: last.time ?? LAST }
   }
 
   private share(params: readonly string[]): readonly string[] {
@@ -149,6 +161,18 @@ export class NewestMemory {
     this.shared.set(key, found)
     return found
   }
+}
+
+/** True if these are the parameters of the rows, in their order. */
+export function isSame(params: readonly string[], rows: readonly SeenRow[]): boolean {
+  return params.length === rows.length && params.every((param, i) => param === rows[i]?.param)
+}
+
+const NONE: Recalled['older'] = []
+
+function before(floor: string, groups: readonly Group[]): Recalled['older'] {
+  if (groups.length === 0 || (groups[0]?.time ?? '') >= floor) return NONE
+  return groups.flatMap(({ time, params }) => (time < floor ? params.map((param) => ({ param, time })) : []))
 }
 
 const NOTHING = new Map<string, Known>()
