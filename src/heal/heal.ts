@@ -61,8 +61,8 @@ export async function examine(dataset: Dataset, sides: Sides, scope: Scope): Pro
   return { ...rest, findings }
 }
 
-function read(dataset: Dataset, { db, redis }: Sides, { symbols, parts, thorough }: Scope): Promise<Reading<Wanted>> {
-  return dataset.read(db, symbols, { parts, thorough, time: () => redisTime(redis) })
+function read(dataset: Dataset, { db, redis }: Sides, { symbols, ...scope }: Scope): Promise<Reading<Wanted>> {
+  return dataset.read(db, symbols, { ...scope, time: () => redisTime(redis) })
 }
 
 /** Compares Redis with what is wanted, and takes note of what a live worker may have written. */
