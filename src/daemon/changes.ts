@@ -113,11 +113,10 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
 }
 
 /** The first look at everything waits for what is listened to, but not for long: a slot may take its time. */
-function unlessSlow(coverage: Coverage): Observable<never> {
+function unlessSlow(coverage: Coverage, isListening: () => boolean): Observable<never> {
   return timer(SLOW).pipe(
     tap(() => {
-      if (!coverage.hasBegun && !coverage.isBeginning)
-        coverage.deafen('what is to be listened to takes its time to begin')
+      if (!isListening() && !coverage.hasBegun) coverage.deafen('what is to be listened to takes its time to begin')
     }),
     ignoreElements(),
   )
@@ -145,7 +144,11 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage,
   }).pipe(
     mergeMap((opened): Observable<Told> => {
       if (!opened) return merge(of({ kind: 'begun', by: undefined } as const), NEVER)
-      return merge(opened.open(), unlessSlow(coverage)).pipe(
+      const isListening = false
+      return merge(
+        opened.open(),
+        unlessSlow(coverage, () => isListening),
+      ).pipe(
         mergeMap((message): Observable<Told> => {
           if (message.kind === 'listening') return of({ kind: 'begun', by: opened.kind })
           if (message.kind === 'foreign') foreign.add(message.payload)

@@ -41,4 +41,4 @@ function rowSecurityHint(): string {
 }
 
 const STANDBY =
-  'this is a standby: changes are found by polling; postgres.url should be the primary to hear of them at once; after a promotion they are heard by themselves'
+  'this is a standby: changes are found by polling; postgres.url should be the primary to hear of them at once, or, from PostgreSQL 16 on, sync.source wal with wal_level = logical; after a promotion they are heard by themselves'

@@ -8,6 +8,7 @@ import { insertCandle, setIndicator } from '../../lab/worker.js'
 import type { Config } from '../../src/config/schema.js'
 import { installSql } from '../../src/postgres/triggers.js'
 import { startRekindle, writeConfig } from '../commands/rekindle.js'
+import { seeded } from '../decide/seeded.js'
 import {
   anyLayout,
   type ConfigOptions,
@@ -32,6 +33,12 @@ const TABLES = `
   CREATE TABLE quotas_1 PARTITION OF quotas FOR VALUES FROM (0) TO (10)`
 /** Polling keeps a slow machine busy for a part of its time only. */
 const PATIENTLY = { timeout: 60_000 }
+async function connected(to: string): Promise<Client> {
+  const client = new Client({ connectionString: to })
+  await client.connect()
+  return client
+}
+
 const NEXT = { symbol: 'BTCUSDT', timeframe: 'm1', open: 1, high: 9, low: 1, close: 5, volume: 7 } as const
 
 describeOwnServers('a daemon that reads the WAL', () => {
@@ -181,8 +188,7 @@ describeOwnServers('a daemon that reads the WAL', () => {
   })
 
   it('does not let the first look wait for a slot that a long transaction holds up', async () => {
-    const writer = new Client({ connectionString: url })
-    await writer.connect()
+    const writer = await connected(url)
     try {
       await writer.query("BEGIN; INSERT INTO plans VALUES (70, 'late')")
       await client.flushall()
@@ -211,6 +217,69 @@ describeOwnServers('a daemon that reads the WAL', () => {
     await until(async () => (await client.hget('plan:50', 'plan')) === 'after')
     expect(running.all('wal_opened')).toHaveLength(1)
     expect(running.all('degraded')).toEqual([])
+  })
+
+  it('stays equal while rows are written, moved and removed from many sides, and the slot is lost once', {
+    timeout: 120_000,
+  }, async () => {
+    // Nothing but the WAL, and the catch-up after the loss, can tell.
+    const running = await start(configOf('wal', { poll: '10m' }))
+    await database.query('DELETE FROM plans')
+    // A parameter without any row would be left alone in Redis: each has an old one.
+    await database.query(
+      `INSERT INTO indicator_values_v4 (instance_id, symbol, open_time, param_name, value)
+       SELECT id, symbol, '2000-01-01'::timestamp + id * interval '1s', 'p' || n, id
+       FROM indicator_instances_v4, generate_series(0, 3) AS n`,
+    )
+    const { below, fraction, pick } = seeded(11)
+    const symbols = ['BTCUSDT', 'ETHUSDT', 'SOLUSDT']
+    const acts: (() => string)[] = [
+      () => `UPDATE indicator_values_v4 SET value = ${fraction()} WHERE id % 97 = ${below(97)}`,
+      // A row of another instance: the place that it leaves has an older one.
+      () => `UPDATE indicator_values_v4 AS v SET instance_id = i.id, symbol = i.symbol, open_time = clock_timestamp(), value = ${fraction()}
+             FROM indicator_instances_v4 AS i WHERE i.id = (SELECT id FROM indicator_instances_v4 ORDER BY random() LIMIT 1)
+             AND v.id = (SELECT id FROM indicator_values_v4 WHERE param_name LIKE 'p%' AND open_time > '2020-01-01'
+               ORDER BY open_time DESC LIMIT 1)`,
+      () => `DELETE FROM indicator_values_v4
+             WHERE id = (SELECT max(id) FROM indicator_values_v4 WHERE param_name LIKE 'p%' AND open_time > '2020-01-01')`,
+      () => `INSERT INTO indicator_values_v4 (instance_id, symbol, open_time, param_name, value)
+             SELECT id, symbol, clock_timestamp(), 'p' || ${below(4)}, ${fraction()} FROM indicator_instances_v4
+             WHERE symbol = '${pick(symbols)}'`,
+      () => `UPDATE ohlcv4_m1 SET close = ${below(1_000)} WHERE symbol = '${pick(symbols)}'`,
+      () => `INSERT INTO quotas VALUES ('${pick(symbols)}', ${below(10)}, ${below(100)})
+             ON CONFLICT (symbol, day) DO UPDATE SET quota = EXCLUDED.quota`,
+      () => `INSERT INTO plans VALUES (${below(30)}, 'p${below(100)}')
+             ON CONFLICT (user_id) DO UPDATE SET plan = EXCLUDED.plan`,
+      () => `BEGIN; UPDATE ohlcv4_m5 SET close = 1; ROLLBACK`,
+    ]
+    const writers = await Promise.all([1, 2, 3].map(() => connected(url)))
+    try {
+      await Promise.all(
+        writers.map(async (writer, nth) => {
+          for (let i = 0; i < 150; i++) {
+            if (nth === 0 && i === 75) {
+              await writer.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active')
+            }
+            // Two may meet on the same rows.
+            await writer.query(pick(acts)()).catch((error: { code?: string }) => {
+              if (error.code !== '40P01' && error.code !== '23505') throw error
+            })
+          }
+        }),
+      )
+    } finally {
+      await Promise.all(writers.map((writer) => writer.end()))
+    }
+    await running.next('gap')
+    await until(
+      () =>
+        whole().then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 40_000 },
+    ).catch(whole)
+    expect(running.all('drift').map(({ dataset }) => dataset)).toEqual([])
   })
 
   it('polls where no slot is to be had, says so once, and goes on with the WAL when one is', {
