@@ -12,6 +12,9 @@ import type { Conditions } from '../report/conditions.js'
 /** Between whole looks that are no rarer than so many polls, none is glanced at. */
 const NEAR = 2
 
+/** What has been quicker for so long is told, in ms. */
+const LASTING = 60_000
+
 export interface PollsContext {
   readonly config: Config
   readonly updates: readonly Updates[]
@@ -24,6 +27,8 @@ export interface PollsContext {
 export class Polls {
   /** How long each really takes between two polls, in ms, where that is longer than asked for. */
   private readonly paces = new Map<string, number>()
+  /** Since when it takes much less. */
+  private readonly quickSince = new Map<string, number>()
   private readonly failing = new Set<string>()
   private readonly asking = new Map<Updates, Promise<boolean>>()
   /** What the polls have found. */
@@ -94,12 +99,17 @@ export class Polls {
     }
   }
 
-  /** Longer at once, shorter only where it is much so, that nobody is told of every jitter. */
+  /** Longer at once, shorter only where it has been much so for long, that nobody is told of every jitter. */
   private notePace(dataset: string, pace: number): void {
     const { poll } = this.context.config.watch
     const told = this.paces.get(dataset) ?? poll
     const now = pace <= 1.5 * poll ? poll : coarse(pace)
-    if (now <= told && now > told / 4) return
+    const at = steadyTime()
+    const since = this.quickSince.get(dataset) ?? at
+    if (now > told / 4) this.quickSince.delete(dataset)
+    else this.quickSince.set(dataset, since)
+    if (now <= told && (now > told / 4 || at - since < LASTING)) return
+    this.quickSince.delete(dataset)
     this.paces.set(dataset, now)
     this.context.onPace()
   }
