@@ -86,7 +86,7 @@ export class Guard {
     return this.healed.size > 0
   }
 
-  /** Takes out some symbols that were healed by a quick look, which may have missed a value written long ago. */
+  /** Takes out some symbols that were healed by a look that compared digests. */
   takeHealed(count: number): string[] {
     const some = [...this.healed].slice(0, count)
     for (const symbol of some) this.healed.delete(symbol)

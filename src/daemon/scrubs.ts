@@ -16,7 +16,7 @@ const AFTER_HEAL = 1_000
 
 /**
  * Compares a few symbols at a time with PostgreSQL, value by value, so that all have had their turn in one scrub period; those that
- * were lost and healed go first, since the heal's look is quick rather than thorough. What is not
+ * were lost and healed go first, since the heal compared digests rather than values. What is not
  * known to be whole is left to the heal that works on it, or waits for a table or a permission.
  */
 export function scrubs(life: Life, context: LifeContext): Observable<() => Promise<Consequence>> {

@@ -12,20 +12,29 @@ export function wholeSql(config: IndicatorsConfig): string {
   return select(config, newestOfAll(config))
 }
 
+/** What a read of known instances has to be prepared for; it is planned anew each time, so it says no more than that. */
+export interface KnownShape {
+  /** True if there are rows of $6, $7 and $8. */
+  readonly older: boolean
+  /** True if many rows may have to be read of an instance. */
+  readonly many: boolean
+}
+
 /**
  * The same, where something is known of instances $3 (as text) and their symbols $4: that only rows from the time $5 on need to be
  * read, and if there are `older` ones, those of the instances $6 with parameters $7 and times $8. Times as text of `timestamp`, in UTC.
  * A parameter may come twice, its newest row last; an instance of which nothing is known has one row, without a parameter.
- *
- * It is made for a few instances, and planned anew each time: what it does not need to say, it does not say.
  */
-export function knownSql(config: IndicatorsConfig, { older }: { older: boolean }): string {
+export function knownSql(config: IndicatorsConfig, { older, many }: KnownShape): string {
   const { i, v, ofInstance } = names(config)
   const values = quoteTable(config.values)
-  const recent = `
+  const isRecent = `${v('time')} >= known.floor`
+  // Six rows are sooner read and sorted than looked up again, a hundred thousand are not.
+  const few = `
       SELECT DISTINCT ON (${v('param')}) ${v('param')} AS param, ${v('time')} AS time, ${v('value')} AS value
-      FROM ${values} AS v WHERE ${ofInstance} AND ${v('time')} >= known.floor
+      FROM ${values} AS v WHERE ${ofInstance} AND ${isRecent}
       ORDER BY ${v('param')}, ${v('time')} DESC`
+  const recent = many ? newestOfAll(config, isRecent) : few
   const past = `
       SELECT ${v('param')}, ${v('time')}, ${v('value')}
       FROM unnest($6::text[], $7::text[], $8::timestamp[]) AS older(id, param, time)
@@ -50,13 +59,13 @@ function select(config: IndicatorsConfig, newest: string, known = ''): string {
     ORDER BY newest.time, ${i('id')}, newest.param`
 }
 
-function newestOfAll(config: IndicatorsConfig): string {
+function newestOfAll(config: IndicatorsConfig, condition = 'true'): string {
   const { v, ofInstance } = names(config)
   return `
-      SELECT times.param, times.time, found.value
+      SELECT times.param AS param, times.time AS time, found.value AS value
       FROM (
         SELECT ${v('param')} AS param, max(${v('time')}) AS time
-        FROM ${quoteTable(config.values)} AS v WHERE ${ofInstance}
+        FROM ${quoteTable(config.values)} AS v WHERE ${ofInstance} AND ${condition}
         GROUP BY ${v('param')}
       ) AS times
       CROSS JOIN LATERAL (

@@ -37,17 +37,7 @@ export class NewestValues implements Announced {
   private readonly memory = new NewestMemory()
   private proof: (() => Promise<boolean>) | undefined
 
-  private readonly tables: Record<string, string>
-  private readonly sql: Record<'whole' | 'known' | 'older', string>
-
-  constructor(config: IndicatorsConfig) {
-    this.tables = tablesOf(config)
-    this.sql = {
-      whole: wholeSql(config),
-      known: knownSql(config, { older: false }),
-      older: knownSql(config, { older: true }),
-    }
-  }
+  constructor(private readonly config: IndicatorsConfig) {}
 
   renew(proof: (() => Promise<boolean>) | undefined): void {
     this.proof = proof
@@ -89,8 +79,10 @@ export class NewestValues implements Announced {
     recalled: ReadonlyMap<string, Recalled>,
   ): Promise<Row[]> {
     if (symbols.length === 0) return []
+    const { config } = this
+    const tables = tablesOf(config)
     const values: unknown[] = [symbols, parts ? [...parts] : null]
-    if (recalled.size === 0) return db.query<Row>(this.sql.whole, values, this.tables)
+    if (recalled.size === 0) return db.query<Row>(wholeSql(config), values, tables)
     const [ids, its] = [[...recalled.keys()], [...recalled.values()]]
     values.push(
       ids,
@@ -98,13 +90,14 @@ export class NewestValues implements Announced {
       its.map(({ floor }) => floor),
     )
     const older = ids.flatMap((instance, i) => its[i]?.older.map((place) => ({ instance, ...place })) ?? [])
-    if (older.length === 0) return db.query<Row>(this.sql.known, values, this.tables)
+    const sql = knownSql(config, { older: older.length > 0, many: its.some(({ isLowered }) => isLowered) })
+    if (older.length === 0) return db.query<Row>(sql, values, tables)
     values.push(
       older.map(({ instance }) => instance),
       older.map(({ param }) => param),
       older.map(({ time }) => time),
     )
-    return newestOf(await db.query<Row>(this.sql.older, values, this.tables))
+    return newestOf(await db.query<Row>(sql, values, tables))
   }
 }
 

@@ -15,6 +15,8 @@ export interface Recalled {
   readonly symbol: string
   /** Rows from this time on must be read. */
   readonly floor: string
+  /** True if rows were written that are older than the newest of these. */
+  readonly isLowered: boolean
   /** The newest rows that are older than that. */
   readonly older: readonly { readonly param: string; readonly time: string }[]
   /** All parameters that it had, as they were read. */
@@ -104,7 +106,8 @@ export class NewestMemory {
     for (const symbol of symbols) {
       for (const [instance, { timeframe, groups, params, floor }] of this.known.get(symbol) ?? []) {
         if (parts && !parts.has(timeframe)) continue
-        recalled.set(instance, { symbol, floor, older: before(floor, groups), params })
+        const isLowered = floor < (groups.at(-1)?.time ?? LAST)
+        recalled.set(instance, { symbol, floor, isLowered, older: before(floor, groups), params })
       }
     }
     return recalled
