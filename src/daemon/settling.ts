@@ -86,11 +86,12 @@ function quietOnes({ live, guard }: LifeContext): { symbol: string; dataset: str
   return owned.flatMap(({ owner }) => owner ?? [])
 }
 
-/** Of what was found, what is missing, and the values that stand still on both sides. */
+/** Of what was found, the keys of which values stand still on both sides, and those that only lack something. */
 function settledLacks({ lacks }: Survey, { live }: LifeContext): Lack[] {
   return lacks.flatMap((lack): Lack[] => {
     const differing = live.settledIn(lack.key)
-    return differing === 0 && lack.missing === 0 ? [] : [{ ...lack, differing }]
+    const waits = differing === 0 && (lack.differing > 0 || lack.missing === 0)
+    return waits ? [] : [{ ...lack, differing }]
   })
 }
 

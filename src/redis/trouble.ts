@@ -96,7 +96,7 @@ const RULES: readonly Rule[] = [
     hint: 'a key of ours holds another type: does something else write it?',
   },
   {
-    when: /unknown command.*TS\.|unknown redis command called from script/i,
+    when: /unknown command.*TS\.|unknown redis command called from (lua )?script/i,
     code: 'redis_no_module',
     passing: false,
     hint: 'load RedisTimeSeries (built into Redis 8), or set candles.layout: sortedset',

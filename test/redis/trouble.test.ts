@@ -16,6 +16,11 @@ const REPLIES: [text: string, code: string, passing: boolean][] = [
   ['ERR TSDB: the key is not a TSDB key', 'unexpected', true],
   ['ERR max number of clients reached', 'redis_busy', true],
   ["ERR unknown command 'TS.ADD', with args beginning with: ", 'redis_no_module', false],
+  [
+    'ERR Error running script (call to f_0): @user_script:1: @user_script: 1: Unknown Redis command called from Lua script',
+    'redis_no_module',
+    false,
+  ],
   ["ERR unknown command 'CLIENT', with args beginning with: ", 'redis_refused', false],
   ['EXECABORT Transaction discarded because of previous errors.', 'unexpected', true],
   ['LOADING Redis is loading the dataset in memory', 'redis_busy', true],

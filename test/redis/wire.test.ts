@@ -59,7 +59,7 @@ describeOwnServers('Wire', () => {
       encode('GET', 'empty'),
       encode('KEYS', 'none*'),
       encode('EVAL', "return {1, 'two', {3, {}, false}, redis.status_reply('OK')}", 0),
-      encode('BLPOP', 'none', 0.001),
+      encode('BLPOP', 'none', 0.01),
     ])
     const nested = [1, 'two', [3, [], null], 'OK']
     expect(replies).toEqual(['OK', 'ü€🚀\r\n\0', null, -5, 0, 'OK', '', [], nested, null])
