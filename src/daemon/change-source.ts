@@ -33,12 +33,17 @@ export interface ChoiceContext {
   readonly wal?: WalSource
 }
 
-/** After the WAL could not be read for a reason of its own, it is not tried again for so long, in ms. */
+/**
+ * After the WAL could not be read for a reason of its own, it is not tried again for so long, in ms: doubling from the first to the last,
+ * since each attempt leaves what is listened to meanwhile.
+ */
 const WAL_AGAIN = 60_000
+const WAL_AGAIN_LAST = 3_600_000
 
 /** Chooses what to listen to, by `sync.source` and what is there. */
 export class SourceChoice {
-  private walFailedAt = Number.NEGATIVE_INFINITY
+  private walAgainAt = Number.NEGATIVE_INFINITY
+  private walPatience = WAL_AGAIN
   private walLostAt = Number.NEGATIVE_INFINITY
   /** What became of the WAL when it was last chosen. */
   private walState: 'none' | 'tried' | 'read' = 'none'
@@ -60,20 +65,26 @@ export class SourceChoice {
     if (kind === 'wal') {
       this.context.conditions.worked('listener')
       this.walState = 'read'
+      this.walPatience = WAL_AGAIN
     }
   }
 
   /** A session of this kind has broken. */
   failed(kind: HeardSource['kind'], trouble: Trouble): void {
+    // Where nobody asked for it, what it never had is no loss.
+    const isNoLoss = kind === 'wal' && this.walState === 'tried' && this.context.config.sync.source === 'auto'
     if (kind === 'wal') this.giveUpWal()
-    this.context.conditions.failed(kind === 'wal' ? 'wal' : 'listener', trouble)
+    if (!isNoLoss) this.context.conditions.failed(kind === 'wal' ? 'wal' : 'listener', trouble)
   }
 
   /** A session that is lost now and then is opened again at once, and a server that is away is no failure of its WAL. */
   private giveUpWal(): void {
     const now = steadyTime()
     if (this.walState === 'read' && now - this.walLostAt > WAL_AGAIN) this.walLostAt = now
-    else if (this.walState !== 'none') this.walFailedAt = now
+    else if (this.walState !== 'none') {
+      this.walAgainAt = now + this.walPatience
+      this.walPatience = Math.min(WAL_AGAIN_LAST, 2 * this.walPatience)
+    }
     this.walState = 'none'
   }
 
@@ -98,7 +109,7 @@ export class SourceChoice {
 
   private async readableWal(isDemanded: boolean): Promise<HeardSource | undefined> {
     const { wal, conditions } = this.context
-    if (steadyTime() - this.walFailedAt < WAL_AGAIN) return undefined
+    if (steadyTime() < this.walAgainAt) return undefined
     const hindrance = wal ? await wal.hindrance() : NO_WAL
     if (wal && !hindrance) {
       const open = (): Observable<Heard> => {

@@ -10,13 +10,19 @@ interface Access {
   readonly right: boolean | null
   readonly encoding: string
   readonly synchronous: string
+  readonly full: boolean
 }
 
-/** Roles of services in the cloud, where nobody is given the attribute itself. */
+/**
+ * `rds_replication` is the role of a service in the cloud, where nobody is given the attribute itself. A slot of ours may be the very one
+ * that is read.
+ */
 const ACCESS = `
   SELECT current_setting('wal_level') AS level, current_setting('server_version_num')::int AS version,
     pg_is_in_recovery() AS standby, pg_encoding_to_char(encoding) AS encoding,
     current_setting('synchronous_standby_names') AS synchronous,
+    current_setting('max_replication_slots')::int <=
+      (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE slot_name NOT LIKE 'rekindle\\_%') AS full,
     (SELECT rolsuper OR rolreplication OR EXISTS (
        SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'rds_replication' AND pg_has_role(u.oid, r.oid, 'MEMBER')
      ) FROM pg_catalog.pg_roles AS u WHERE u.rolname = coalesce($1, current_user)) AS right
@@ -34,7 +40,7 @@ export async function walHindrance(query: Query, url: string, server: string): P
 }
 
 function reasonOf(access: Access, user: string | null): [why: string, hint: string] | [] {
-  const { level, version, standby, right, encoding, synchronous } = access
+  const { level, version, standby, right, encoding, synchronous, full } = access
   if (level !== 'logical')
     return [`wal_level is ${level}`, 'ALTER SYSTEM SET wal_level = logical, and restart PostgreSQL']
   if (version < 130_000) return ['that needs PostgreSQL 13 or later', 'set sync.source to auto, triggers or poll']
@@ -53,6 +59,11 @@ function reasonOf(access: Access, user: string | null): [why: string, hint: stri
     return [
       `synchronous_standby_names is ${synchronous}, so that Rekindle would be taken for a standby`,
       'name the standbys in it',
+    ]
+  if (full)
+    return [
+      'all replication slots are in use',
+      'raise max_replication_slots, or drop a slot that is not needed (pg_replication_slots)',
     ]
   return []
 }

@@ -76,6 +76,13 @@ describeOwnServers('a daemon that reads the WAL', () => {
       "SELECT slot_name, active_pid FROM pg_replication_slots WHERE slot_name LIKE 'rekindle%'",
     )
 
+  /** Lets go of the slots that a test has taken. */
+  const dropSlots = () =>
+    runSql(
+      postgres.url,
+      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name IN ('s1', 's2', 's3')`,
+    )
+
   /** Everything that has been written to PostgreSQL stands in Redis. */
   async function whole(): Promise<void> {
     await untilWhole(redis.url, database, layout)
@@ -287,13 +294,8 @@ describeOwnServers('a daemon that reads the WAL', () => {
   it('polls where no slot is to be had, says so once, and goes on with the WAL when one is', {
     timeout: 120_000,
   }, async () => {
-    const drop = () =>
-      runSql(
-        postgres.url,
-        `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name IN ('s1', 's2', 's3')`,
-      )
     await runSql(postgres.url, `SELECT pg_create_physical_replication_slot('s' || n) FROM generate_series(1, 3) AS n`)
-    onTestFinished(drop)
+    onTestFinished(dropSlots)
     const running = startDaemon(configOf('wal', { poll: '300ms' }))
     daemon = running
     const degraded = await running.next('degraded', ({ what }) => what === 'wal')
@@ -303,7 +305,7 @@ describeOwnServers('a daemon that reads the WAL', () => {
     await database.query("UPDATE plans SET plan = 'polled'")
     await until(async () => (await client.hget('plan:50', 'plan')) === 'polled', PATIENTLY)
     expect(running.events.filter(({ event }) => event === 'degraded')).toHaveLength(1)
-    await drop()
+    await dropSlots()
     await running.next('wal_opened', undefined, 90_000)
     await database.query("UPDATE plans SET plan = 'read'")
     await until(async () => (await client.hget('plan:50', 'plan')) === 'read')
@@ -340,6 +342,20 @@ describeOwnServers('a daemon that reads the WAL', () => {
       ])
       await database.query("UPDATE plans SET plan = 'by trigger'")
       await until(async () => (await client.hget('plan:50', 'plan')) === 'by trigger')
+    })
+
+    it('auto with all slots in use: polls, says nothing, and reads the WAL when there is one', {
+      timeout: 90_000,
+    }, async () => {
+      const bare = await postgres.createDatabase('full')
+      await createMarket(bare, SMALL)
+      await runSql(bare, TABLES)
+      await runSql(postgres.url, `SELECT pg_create_physical_replication_slot('s' || n) FROM generate_series(1, 3) AS n`)
+      onTestFinished(dropSlots)
+      const running = await start(configOf('auto', { poll: '300ms' }, bare))
+      await dropSlots()
+      await running.next('wal_opened', undefined, 40_000)
+      expect(running.events.flatMap((event) => (event.event === 'degraded' ? event.what : []))).not.toContain('wal')
     })
 
     it('auto without the right: polls, and says nothing of the WAL', { timeout: 90_000 }, async () => {
