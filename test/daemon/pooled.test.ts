@@ -1,49 +1,28 @@
-import { Redis } from 'ioredis'
 import { afterEach, beforeAll, expect, it } from 'vitest'
-import { createMarket } from '../../lab/market.js'
 import { type RunningPgBouncer, startPgBouncer } from '../../lab/pgbouncer.js'
 import type { Config } from '../../src/config/schema.js'
 import { installSql } from '../../src/postgres/triggers.js'
 import { rekindle, writeConfig } from '../commands/rekindle.js'
-import {
-  anyLayout,
-  type Queryable,
-  queryable,
-  type RunningDaemon,
-  SMALL,
-  startDaemon,
-  testConfig,
-  untilWhole,
-} from '../support/daemon.js'
+import { useApp } from '../support/app.js'
+import { anyLayout, type RunningDaemon, startDaemon, testConfig, untilWhole } from '../support/daemon.js'
 import { describePgBouncer } from '../support/pgbouncer.js'
-import { usePostgres, useRedis } from '../support/servers.js'
 
 describePgBouncer('a daemon behind PgBouncer with its defaults', () => {
-  const postgres = usePostgres()
-  const redis = useRedis()
+  const app = useApp()
+  const { postgres, redis, database } = app
   const layout = anyLayout()
-  let direct: string
-  let database: Queryable
   let pooler: RunningPgBouncer | undefined
   let daemon: RunningDaemon | undefined
 
-  beforeAll(async () => {
-    direct = await postgres.createDatabase('app')
-    await createMarket(direct, SMALL)
-    database = queryable(() => direct)
-    await database.query(installSql(testConfig(redis.url, direct)))
-  })
+  beforeAll(() => database.query(installSql(testConfig(redis.url, app.url))))
   afterEach(async () => {
     daemon?.stop()
     await pooler?.stop()
-    const client = new Redis(redis.url)
-    await client.flushall()
-    client.disconnect()
   })
 
   async function pooled(mode: string, more: object = {}): Promise<Config> {
     pooler = await startPgBouncer(postgres.port, { pool_mode: mode })
-    return testConfig(redis.url, '', { layout, more: { postgres: { url: pooler.url(direct), ...more } } })
+    return testConfig(redis.url, '', { layout, more: { postgres: { url: pooler.url(app.url), ...more } } })
   }
 
   const update = (value: number): Promise<unknown> =>
@@ -61,9 +40,7 @@ describePgBouncer('a daemon behind PgBouncer with its defaults', () => {
     await daemon.next('watching')
     await update(11)
     await daemon.next('sync', ({ symbol }) => symbol === 'BTCUSDT')
-    const client = new Redis(redis.url)
-    await client.flushall()
-    client.disconnect()
+    await redis.cli('FLUSHALL')
     await daemon.next('healed')
     await untilWhole(redis.url, database, layout)
     expect(daemon.events.filter(({ event }) => event === 'postgres_down')).toEqual([])
@@ -75,7 +52,7 @@ describePgBouncer('a daemon behind PgBouncer with its defaults', () => {
   })
 
   it('with postgres.listen_url, hears at once what the pool would not tell', async () => {
-    daemon = startDaemon(await pooled('transaction', { listen_url: direct }))
+    daemon = startDaemon(await pooled('transaction', { listen_url: app.url }))
     await daemon.next('watching')
     await update(12)
     const { latency_ms } = await daemon.next('sync', ({ symbol }) => symbol === 'BTCUSDT')

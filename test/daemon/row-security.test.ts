@@ -1,37 +1,21 @@
 import { Redis } from 'ioredis'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createMarket } from '../../lab/market.js'
 import { openDatabase } from '../../src/postgres/database.js'
 import { blankBoard } from '../../src/report/board.js'
 import { note } from '../../src/report/note.js'
 import { readinessOf, readinessOfSymbol } from '../../src/report/readiness.js'
 import { rekindle, writeConfig } from '../commands/rekindle.js'
-import {
-  anyLayout,
-  LAST,
-  type Queryable,
-  queryable,
-  type RunningDaemon,
-  SMALL,
-  startDaemon,
-  testConfig,
-  untilWhole,
-} from '../support/daemon.js'
+import { useApp } from '../support/app.js'
+import { anyLayout, LAST, type RunningDaemon, startDaemon, testConfig, untilWhole } from '../support/daemon.js'
 import { describeOwnServers } from '../support/processes.js'
-import { usePostgres, useRedis } from '../support/servers.js'
 
 describeOwnServers('a role that policies hide rows from', () => {
-  const postgres = usePostgres()
-  const redis = useRedis()
+  const { postgres, redis, database: owner } = useApp()
   const layout = anyLayout()
-  let owner: Queryable
   let url: string
   let daemon: RunningDaemon | undefined
 
   beforeAll(async () => {
-    const database = await postgres.createDatabase('app')
-    await createMarket(database, SMALL)
-    owner = queryable(() => database)
     await owner.query(
       `CREATE ROLE reader LOGIN PASSWORD 'secret'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`,
     )
@@ -43,9 +27,6 @@ describeOwnServers('a role that policies hide rows from', () => {
     for (const table of ['tickers', 'ohlcv4_m1']) {
       await owner.query(`DROP POLICY IF EXISTS "one" ON ${table}; ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY`)
     }
-    const client = new Redis(redis.url)
-    await client.flushall()
-    client.disconnect()
   })
 
   const hide = (table: string): Promise<unknown> =>
