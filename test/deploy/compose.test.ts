@@ -100,7 +100,7 @@ describeOwnServers('the services of docker-compose.yml', () => {
   const count = (text: string, part: string): number => text.split(part).length - 1
 
   it('come up in their order, and are whole again after a flush, with a worker at work', {
-    timeout: 90_000,
+    timeout: 120_000,
   }, async () => {
     const triggers = await rekindle(services['triggers']?.command ?? [], envOf('triggers'))
     expect(triggers).toMatchObject({ status: 0, stderr: '' })
@@ -127,7 +127,7 @@ describeOwnServers('the services of docker-compose.yml', () => {
       await until(() => drifts() > before, { timeout: 8_000 }).catch(() => undefined)
       return false
     }
-    await until(isWhole, { timeout: 40_000 })
+    await until(isWhole, { timeout: 60_000 })
     daemon.kill('SIGTERM')
     expect(await daemon.ended).toMatchObject({ status: 0, stderr: '' })
     expect(daemon.stdout).not.toContain('"event":"degraded"')
