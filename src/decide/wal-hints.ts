@@ -16,6 +16,8 @@ export class Hints<Target extends WalTarget = WalTarget> {
   readonly others = new Set<string>()
   /** True if there were too many of those. */
   isCrowded = false
+  /** True if somebody waits for it: false for what concerns nobody, as far as it is known. */
+  isUrgent = true
   private readonly places = new Map<Target, Map<string, Place>>()
 
   constructor(
@@ -53,7 +55,13 @@ export class Hints<Target extends WalTarget = WalTarget> {
     for (const dataset of later.elsewhere) this.elsewhere.add(dataset)
     for (const table of later.others) this.addOther(table)
     this.isCrowded ||= later.isCrowded
+    this.isUrgent ||= later.isUrgent
     for (const [target, places] of later.places) for (const place of places.values()) this.add({ target, place })
+  }
+
+  /** True if no dataset is concerned. */
+  get isIdle(): boolean {
+    return this.all.size + this.elsewhere.size + this.places.size === 0 && !this.isCrowded
   }
 
   /** The places of the datasets of which not all may have changed. */

@@ -45,6 +45,12 @@ export class WalTables {
     return datasets
   }
 
+  /** True if each is known to be of no interest. */
+  ignores(tables: Iterable<string>): boolean {
+    for (const table of tables) if (!this.ignored.has(table)) return false
+    return true
+  }
+
   /** True if there are tables that only a look can tell of. */
   get isUnsure(): boolean {
     return this.unsure.size > 0

@@ -38,6 +38,8 @@ const LOOK_AGAIN = 1_000
 /** How soon it is asked again whether a commit is visible: doubling from the first to the last, in ms. */
 const VISIBLE_FIRST = 2
 const VISIBLE_LAST = 250
+/** What concerns nobody is looked at no more often than this, in ms. */
+const IDLE = 100
 /** More commits than this that are not visible yet are kept together. */
 const MOST_PENDING = 1_000
 
@@ -69,6 +71,7 @@ class WalSession {
   /** What has been committed and is not known to be visible. */
   private pending: Hints<WatchedTarget>[] = []
   private isSettling = false
+  private settling: NodeJS.Timeout | undefined
   private wake = (): void => undefined
   private looking: NodeJS.Timeout | undefined
   private isLooking = false
@@ -114,6 +117,7 @@ class WalSession {
     this.replication?.close()
     this.news.close()
     clearTimeout(this.looking)
+    clearTimeout(this.settling)
     this.wake()
   }
 
@@ -159,11 +163,26 @@ class WalSession {
     const hints = this.current
     this.current = undefined
     hints.at = steadyTime()
+    if (hints.isIdle && hints.others.size === 0) return
+    hints.isUrgent = !hints.isIdle || !this.tables.ignores(hints.others)
     const last = this.pending.at(-1)
     if (last && this.pending.length >= MOST_PENDING) last.merge(hints)
     else this.pending.push(hints)
+    if (hints.isUrgent) this.settleNow()
+    else this.settleSoon()
+  }
+
+  private settleNow(): void {
     this.wake()
     this.settle().catch((error: unknown) => this.fail(error))
+  }
+
+  /** A table of no interest may have become a part of one that is, so these are looked at, too; but others may write to it all the time. */
+  private settleSoon(): void {
+    this.settling ??= setTimeout(() => {
+      this.settling = undefined
+      this.settleNow()
+    }, IDLE)
   }
 
   /** Tells what has become visible, until nothing is left that has not. */
@@ -183,12 +202,14 @@ class WalSession {
         const ready = this.pending.filter(isVisible)
         this.pending = this.pending.filter((hints) => !isVisible(hints))
         if (ready.length > 0) await this.told(ready)
-        else await Promise.race([arrived, delay(wait)])
+        if (!this.pending.some(({ isUrgent }) => isUrgent)) break
+        if (ready.length === 0) await Promise.race([arrived, delay(wait)])
         wait = ready.length > 0 ? VISIBLE_FIRST : Math.min(VISIBLE_LAST, 2 * wait)
       }
     } finally {
       this.isSettling = false
     }
+    if (this.pending.length > 0 && !this.isClosed) this.settleSoon()
   }
 
   private async told([first, ...rest]: Hints<WatchedTarget>[]): Promise<void> {

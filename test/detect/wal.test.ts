@@ -131,6 +131,28 @@ describeOwnServers('the WAL, read by test_decoding', () => {
     expect(reader.changes).toHaveLength(1)
   })
 
+  it('leaves the database in peace where others write all the time', async () => {
+    const reader = await read()
+    let asked = 0
+    const { query } = db
+    db.query = (sql, ...rest) => {
+      if (/pg_visible_in_snapshot/.test(sql)) asked++
+      return query(sql, ...rest)
+    }
+    // It is looked up a second later at the latest, and then known to be of no interest.
+    await client.query(`INSERT INTO other VALUES (100000, 'x')`)
+    await client.query(`INSERT INTO plans VALUES (50000, 'x')`)
+    await reader.keys('rows.plans')
+    const since = performance.now()
+    await until(() => performance.now() - since > 1_500)
+    const before = asked
+    const at = performance.now()
+    for (let i = 1; i <= 300; i++) await client.query(`INSERT INTO other VALUES (${100_000 + i}, 'x')`)
+    await client.query(`INSERT INTO plans VALUES (50001, 'x')`)
+    await reader.keys('rows.plans', (keys) => keys.length === 2)
+    expect(asked - before).toBeLessThan(10 + (performance.now() - at) / 100)
+  })
+
   it('says everything instead of ten thousand keys', async () => {
     const reader = await read()
     await client.query(`INSERT INTO plans SELECT n, 'x' FROM generate_series(10000, 20000) AS n`)
