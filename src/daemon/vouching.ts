@@ -20,6 +20,8 @@ interface Seen {
 export class Vouching {
   private readonly echoes: Echoes
   private readonly see: () => Promise<Seen>
+  /** Another number whenever something else is announced. */
+  private era = 0
 
   constructor(
     private readonly datasets: readonly Dataset[],
@@ -36,14 +38,16 @@ export class Vouching {
 
   /** From now on the triggers announce every change of these datasets, as the catalog says that was read since they are listened to. */
   begin(announced: ReadonlySet<string>, catalog: Catalog): void {
+    const era = ++this.era
     for (const { name, announced: told } of this.datasets) {
       const version = catalog.versions.get(name)
-      told?.renew(announced.has(name) && version !== undefined ? () => this.prove(name, version) : undefined)
+      told?.renew(announced.has(name) && version !== undefined ? () => this.prove(name, version, era) : undefined)
     }
   }
 
   /** Nothing is announced any more. */
   end(): void {
+    this.era++
     this.echoes.lost()
     for (const { announced } of this.datasets) announced?.renew(undefined)
   }
@@ -57,7 +61,8 @@ export class Vouching {
     this.echoes.came(ping)
   }
 
-  private async prove(name: string, version: string): Promise<boolean> {
+  private async prove(name: string, version: string, era: number): Promise<boolean> {
+    if (era !== this.era) return false
     const { caughtUp, catalog } = await this.see()
     if (!caughtUp || catalog?.versions.get(name) !== version) return false
     return heardDatasets(changeSources(catalog.sources, BY_TRIGGERS)).has(name)
