@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis'
+import { RedisClock, steadyTime } from '../clock.js'
 import { serverName } from '../config/redact.js'
 import { isOurs } from '../decide/classes.js'
 import { Trouble } from '../errors.js'
 import { connectRedis, connectWire } from '../redis/connect.js'
+import { timeOf } from '../redis/time.js'
 import { redisTrouble } from '../redis/trouble.js'
-import type { Wire } from '../redis/wire.js'
+import { encode, type Wire } from '../redis/wire.js'
 import { ahead, type Payload, readPayloads } from './payloads.js'
 import { ensureRoom, watchEvictions } from './room.js'
 import { Standing } from './standing.js'
@@ -111,19 +113,30 @@ async function copy(source: Redis, target: Wire, options: CopyOptions): Promise<
   const { select, signal, dryRun, onProgress } = options
   const write = writer(options)
   const checkEvictions = dryRun ? undefined : await watchEvictions(target)
-  const standing = new Standing()
+  const clock = await clockOf(target)
+  const standing = new Standing(clock)
   const total = await source.dbsize()
   const isWanted = (key: Buffer): boolean => !isOurs(key.toString('latin1')) && select(key)
   let soFar: Copied = { ...NOTHING_COPIED, isRoomKnown: dryRun || checkEvictions !== undefined }
-  for await (const { payloads, expired, scanned } of ahead(readPayloads(source, isWanted))) {
+  for await (const { payloads: read, expired, scanned } of ahead(readPayloads(source, isWanted))) {
     signal.throwIfAborted()
+    const now = clock.now()
+    const payloads = read.filter(({ expiresAt }) => expiresAt === 0 || expiresAt > now)
     const fates = await write(target, payloads)
-    soFar = add(soFar, payloads, fates, expired)
+    soFar = add(soFar, payloads, fates, expired + read.length - payloads.length)
     onProgress?.(soFar, total > 0 ? Math.min(1, scanned / total) : 1)
     await checkEvictions?.()
     if (!dryRun) standing.add(payloads.filter((_, i) => fates[i] === 'copied'))
   }
   return { ...soFar, gone: await standing.gone(target) }
+}
+
+/** The live Redis' clock, by which keys expire there; where it may not be asked for, that of this machine. */
+async function clockOf(target: Wire): Promise<RedisClock> {
+  const clock = new RedisClock()
+  const [reply] = await target.exchange([encode('TIME')])
+  if (Array.isArray(reply)) clock.read(timeOf(reply), steadyTime())
+  return clock
 }
 
 function add(soFar: Copied, payloads: readonly Payload[], fates: readonly Fate[], expired: number): Copied {

@@ -4,8 +4,8 @@ import type { Redis } from 'ioredis'
 export interface Payload {
   readonly key: Buffer
   readonly payload: Buffer
-  /** What is left of its time to live, in ms; 0 if it has none, as RESTORE takes it. */
-  readonly ttl: number
+  /** The moment at which it expires, in epoch ms by the clock of the Redis that the backup is of; 0 if it has none, as RESTORE takes it. */
+  readonly expiresAt: number
 }
 
 /** What was read in one step. */
@@ -25,18 +25,20 @@ const KEYS = 256
 const BYTES = 8 * 1_048_576
 
 /**
- * DUMP and PTTL of each key, until it is enough: one command instead of two for each of a million keys. No time left is not what 0
- * means to RESTORE, so that such a key counts as gone, as an empty payload.
+ * DUMP of each key and when it expires, until it is enough: one command instead of two for each of a million keys. No time left is not
+ * what 0 means to RESTORE, so that such a key counts as gone, as an empty payload. Moments, and not what is left until then: the clock of
+ * this machine, by which that is counted here, may be another than that of Redis.
  */
 const READ = `
-local bytes, replies = 0, {}
+local bytes, replies, time = 0, {}, redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for _, key in ipairs(ARGV) do
   if bytes > ${BYTES} then break end
   local payload, ttl = redis.call('DUMP', key), redis.call('PTTL', key)
   if not payload or ttl == 0 or ttl == -2 then payload = '' end
   bytes = bytes + #payload
   replies[#replies + 1] = payload
-  replies[#replies + 1] = ttl
+  replies[#replies + 1] = ttl < 0 and 0 or now + ttl
 end
 return replies`
 
@@ -62,8 +64,8 @@ async function readSome(from: Redis, keys: readonly Buffer[]): Promise<{ read: n
   const replies = (await from.callBuffer('EVAL', READ, 0, ...keys)) as (Buffer | number)[]
   const read = replies.length / 2
   const payloads = keys.slice(0, read).flatMap((key, i): Payload[] => {
-    const [payload, ttl] = [replies[2 * i] as Buffer, replies[2 * i + 1] as number]
-    return payload.length === 0 ? [] : [{ key, payload, ttl: Math.max(0, ttl) }]
+    const [payload, expiresAt] = [replies[2 * i] as Buffer, replies[2 * i + 1] as number]
+    return payload.length === 0 ? [] : [{ key, payload, expiresAt }]
   })
   return { read, payloads }
 }

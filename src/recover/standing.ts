@@ -1,4 +1,4 @@
-import { steadyTime } from '../clock.js'
+import type { RedisClock } from '../clock.js'
 import type { Wire } from '../redis/wire.js'
 import type { Payload } from './payloads.js'
 import { exists } from './write-payloads.js'
@@ -11,7 +11,7 @@ const CLOSE = 1_000
 
 interface Written {
   readonly key: Buffer
-  /** When its time comes, in epoch ms. */
+  /** When its time comes, in epoch ms by the live Redis' clock. */
   readonly until: number
 }
 
@@ -19,10 +19,11 @@ interface Written {
 export class Standing {
   private readonly written: Written[] = []
 
+  constructor(private readonly clock: RedisClock) {}
+
   add(payloads: readonly Payload[]): void {
-    const now = steadyTime()
-    for (const { key, ttl } of payloads.slice(0, LIMIT - this.written.length))
-      this.written.push({ key: Buffer.from(key), until: ttl === 0 ? Number.POSITIVE_INFINITY : now + ttl })
+    for (const { key, expiresAt } of payloads.slice(0, LIMIT - this.written.length))
+      this.written.push({ key: Buffer.from(key), until: expiresAt === 0 ? Number.POSITIVE_INFINITY : expiresAt })
   }
 
   /** Those that the live Redis does not have any more, though their time has not come. What it does not tell is not counted. */
@@ -33,7 +34,7 @@ export class Standing {
       const replies = await target.exchange(batch.map(({ key }) => exists(key)))
       // A user who may not ask: then no more of it.
       if (replies[0] instanceof Error) break
-      const now = steadyTime()
+      const now = this.clock.now()
       gone.push(...batch.flatMap(({ key, until }, i) => (replies[i] === 0 && until > now + CLOSE ? [key] : [])))
     }
     return gone

@@ -35,14 +35,17 @@ const look: Write = async (target, payloads) => {
 }
 
 /** RESTORE, ready to be sent: key and payload may be any bytes. */
-function restore({ key, ttl, payload }: Payload, replace: boolean): Command {
-  const [count, time] = [replace ? 5 : 4, String(ttl)]
+function restore({ key, expiresAt, payload }: Payload, replace: boolean): Command {
+  const isMoment = expiresAt > 0
+  const [count, time] = [4 + (replace ? 1 : 0) + (isMoment ? 1 : 0), String(expiresAt)]
   return Buffer.concat([
     Buffer.from(`*${count}\r\n$7\r\nRESTORE\r\n$${key.length}\r\n`),
     key,
     Buffer.from(`\r\n$${time.length}\r\n${time}\r\n$${payload.length}\r\n`),
     payload,
-    replace ? REPLACE : END,
+    END,
+    ...(replace ? [REPLACE] : []),
+    ...(isMoment ? [ABSTTL] : []),
   ])
 }
 
@@ -52,4 +55,5 @@ export function exists(key: Buffer): Command {
 }
 
 const END = Buffer.from('\r\n')
-const REPLACE = Buffer.from('\r\n$7\r\nREPLACE\r\n')
+const REPLACE = Buffer.from('$7\r\nREPLACE\r\n')
+const ABSTTL = Buffer.from('$6\r\nABSTTL\r\n')
