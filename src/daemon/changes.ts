@@ -116,7 +116,8 @@ export function watchChanges(context: ChangesContext): Observable<DatedChange> {
 function unlessSlow(coverage: Coverage, isListening: () => boolean): Observable<never> {
   return timer(SLOW).pipe(
     tap(() => {
-      if (!isListening() && !coverage.hasBegun) coverage.deafen('what is to be listened to takes its time to begin')
+      if (!isListening() && !coverage.hasBegun)
+        coverage.deafen('what is to be listened to takes its time to begin', true)
     }),
     ignoreElements(),
   )
@@ -144,13 +145,16 @@ function hear(context: ChangesContext, choice: SourceChoice, coverage: Coverage,
   }).pipe(
     mergeMap((opened): Observable<Told> => {
       if (!opened) return merge(of({ kind: 'begun', by: undefined } as const), NEVER)
-      const isListening = false
+      let isListening = false
       return merge(
         opened.open(),
         unlessSlow(coverage, () => isListening),
       ).pipe(
         mergeMap((message): Observable<Told> => {
-          if (message.kind === 'listening') return of({ kind: 'begun', by: opened.kind })
+          if (message.kind === 'listening') {
+            isListening = true
+            return of({ kind: 'begun', by: opened.kind })
+          }
           if (message.kind === 'foreign') foreign.add(message.payload)
           else if (message.kind === 'echo') vouching.echo(message.ping)
           else {

@@ -113,8 +113,8 @@ export class Coverage {
     return [...heard].filter((dataset) => dataset !== 'symbols').map((dataset) => ({ dataset, keys: 'all', at }))
   }
 
-  /** Nothing is heard any more, for this reason: all is polled. */
-  deafen(reason: string): void {
+  /** Nothing is heard any more, for this reason: all is polled. That is said unless it is `quietly`, as it should soon be over. */
+  deafen(reason: string, quietly = false): void {
     this.era++
     this.by = undefined
     this.deaf = reason
@@ -123,7 +123,7 @@ export class Coverage {
     // What was heard until now has changed since it was last polled.
     for (const each of this.context.updates) if (before?.has(each.dataset)) each.forget()
     this.heard.next(new Set())
-    this.tell()
+    if (!quietly) this.tell()
   }
 
   /** Reads the catalog again, and returns what may have changed with nothing to tell of it. */

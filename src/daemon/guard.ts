@@ -81,6 +81,15 @@ export class Guard {
     this.underway.clear()
   }
 
+  /** Nothing can be looked at: no symbol counts as whole until it can. */
+  async distrust({ probe }: Life): Promise<void> {
+    const all = new Set(this.symbols)
+    this.readiness.shake()
+    this.readiness.lose(all)
+    // Where this is forbidden as well, the condition that brought us here stands for it.
+    await markLost(probe, all).catch(() => undefined)
+  }
+
   /** True if the scrub has somewhere to go first. */
   get hasHealed(): boolean {
     return this.healed.size > 0

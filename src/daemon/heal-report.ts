@@ -66,7 +66,6 @@ export class HealReport {
     const dataset = tasks[0]?.dataset ?? ''
     this.conditions.worked(dataset)
     this.defective(dataset, defect)
-    this.conditions.worked('healing')
     for (const [symbol, values] of leftOut) this.omitted(dataset, symbol, values)
     const left = new Set(held.map(({ key }) => key))
     const now = steadyTime()

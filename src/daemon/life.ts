@@ -168,6 +168,8 @@ function surveys(
       }
       return async () => {
         const consequence = await guard.judge(suspicion, found, began, life)
+        // Only a look that came to an end shows that one can.
+        if (symbols !== 0) context.conditions.worked('healing')
         judged.next()
         return consequence
       }
@@ -195,7 +197,6 @@ function takenIn(life: Life, { guard, server, conditions }: LifeContext): Operat
   return concatMap(async (step) => {
     try {
       const consequence = await step()
-      conditions.worked('healing')
       failures = 0
       return consequence
     } catch (error) {
@@ -206,6 +207,8 @@ function takenIn(life: Life, { guard, server, conditions }: LifeContext): Operat
       // If that fails, too, the marks are in the way of the next attempt as well, and are told of then.
       if (isWrongType(error)) await guard.takeDown(life).catch(() => undefined)
       guard.doubtAll()
+      // What may not be looked at is not known to stand, for as long as nobody mends that.
+      if (!trouble.passing) await guard.distrust(life)
       const now = steadyTime()
       const delay = Math.min(LOOK_AGAIN_LAST, LOOK_AGAIN * 2 ** failures++)
       return { tasks: [], suspicions: [suspect('poll', 'all', now, now)], delay }

@@ -55,14 +55,14 @@ describe('rekindle wait', () => {
 
   it('names what is not ready in time', async () => {
     await redis.cli('HSET', READY, 'BTCUSDT', mark)
-    const { status, stdout, stderr } = await rekindle(['wait', '-s', 'BTCUSDT', '-s', 'ETHUSDT', '-t', '150ms'], env())
+    const { status, stdout, stderr } = await rekindle(['wait', '-s', 'BTCUSDT', '-s', 'ETHUSDT', '-t', '700ms'], env())
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-    expect(stderr).toMatch(/^rekindle: Redis \S+: not ready: ETHUSDT, after waiting 150 ms; .*rekindle watch.*\n$/)
-    const { answer } = await rekindleJson(['wait', '-s', 'ETHUSDT', '-t', '150ms'], env())
+    expect(stderr).toMatch(/^rekindle: Redis \S+: not ready: ETHUSDT, after waiting 700 ms; .*rekindle watch.*\n$/)
+    const { answer } = await rekindleJson(['wait', '-s', 'ETHUSDT', '-t', '700ms'], env())
     expect(answer).toMatchObject({ ok: false, code: 'timeout', not_ready: ['ETHUSDT'] })
-    const everything = await rekindle(['wait', '-t', '150ms'], env())
+    const everything = await rekindle(['wait', '-t', '700ms'], env())
     expect(everything.status).toBe(1)
-    expect(everything.stderr).toContain('not everything is ready (no rekindle:epoch), after waiting 150 ms')
+    expect(everything.stderr).toContain('not everything is ready (no rekindle:epoch), after waiting 700 ms')
   })
 })
 

@@ -173,7 +173,8 @@ describe('rows', () => {
   })
 
   it('that a notification names are the only ones that are read', async () => {
-    await start({ plans: PLANS }, { poll: '10s' })
+    // So that nothing has to stand still before it is replaced.
+    await start({ plans: { ...PLANS, writers: 'postgres' } }, { poll: '10s' })
     await client.hset('sub:user:2', 'plan', 'drifted')
     await database.query("UPDATE plans SET plan = 'other' WHERE user_id = 1")
     await daemon.next('sync')
