@@ -23,6 +23,7 @@ describeOwnServers('a Redis that forbids', () => {
         user('nothing', '-config -client -info resetchannels'),
         user('nowrite', layout === 'timeseries' ? '-ts.create' : '-zadd'),
         user('nodel', '-del'),
+        user('taken'),
         user('noclasses', 'resetkeys ~ohlcv:* ~indicator:* ~rekindle:*'),
       ],
     })
@@ -105,6 +106,24 @@ describeOwnServers('a Redis that forbids', () => {
       await daemon.next('healed')
       await expectWhole(redis.url, database, layout)
     })
+
+    it.each(['-exists', '-@read', 'resetkeys ~rekindle:*'])(
+      'to look (%s): nothing is ready until it may be looked at again',
+      async (taken) => {
+        daemon = startDaemon(config('taken'))
+        await daemon.next('watching')
+        daemon.passOver()
+        await client.call('ACL', 'SETUSER', 'taken', ...taken.split(' '))
+        await client.del('ohlcv:ETHUSDT:m5', 'indicator:ETHUSDT:m1')
+        expect(await daemon.next('degraded', ({ what }) => what === 'healing')).toMatchObject({ code: 'redis_refused' })
+        await until(async () => (await client.exists('rekindle:epoch', 'rekindle:ready')) === 0)
+        expect(daemon.all('symbol_lost').map(({ symbol }) => symbol)).toContain('ETHUSDT')
+        await client.call('ACL', 'SETUSER', 'taken', '~*', '+@all')
+        await until(async () => (await client.hlen('rekindle:ready')) === 3)
+        await expectWhole(redis.url, database, layout)
+        expect(daemon.all('recovered').filter(({ what }) => what === 'healing')).toHaveLength(1)
+      },
+    )
 
     it('the marks is told once, and does not flood the log', async () => {
       daemon = startDaemon(config('nodel'))
