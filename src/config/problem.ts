@@ -12,8 +12,11 @@ export function wrongValue(source: string, path: readonly string[], value: unkno
   const [, advice] = value === undefined ? (/; (.*)$/s.exec(problem) ?? []) : []
   if (advice !== undefined) return configError(source, `${dotted(path)} is missing; ${advice}`)
   // The path of a webhook's URL is all that keeps others from posting there.
-  const isHidden = typeof value !== 'object' && /^alerts(\.webhook(\.(url|secret))?)?$/.test(path.join('.'))
-  const isAddress = /^(redis|postgres)(\.(listen_)?url)?$/.test(path.join('.'))
+  const key = path.join('.')
+  const isHidden =
+    (typeof value !== 'object' && /^alerts(\.webhook(\.(url|secret))?)?$/.test(key)) ||
+    (key === 'http.listen' && String(value).includes('@'))
+  const isAddress = /^(redis|postgres)(\.(listen_)?url)?$/.test(key)
   // A file that is one text may be a password that was meant for another.
   const isAlone = path.length === 0 && typeof value !== 'object'
   const shown = isAlone ? `a ${typeof value}` : isHidden ? '***' : showValue(value, isAddress)

@@ -60,25 +60,25 @@ function givenFor(
   const setter = `${name}_FILE`
   const file = secret ? env[setter] : undefined
   if (value && file) throw configError(setter, `${name} is set, too; it should be one of them`)
-  if (file) return { value: readSecret(setter, name, resolve(cwd, file)), setter }
+  if (file) return { value: readSecret(setter, name, file, cwd), setter }
   if (!value) return undefined
   return { value: name === 'HTTP_LISTEN' && value === 'false' ? false : value, setter: name }
 }
 
-function readSecret(setter: string, name: string, file: string): string {
+function readSecret(setter: string, name: string, given: string, cwd: string): string {
+  const file = resolve(cwd, given)
+  // Without a slash it may be the secret itself.
+  const shown = given.includes('/') ? JSON.stringify(file) : 'what it names'
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw configError(
-      setter,
-      `${JSON.stringify(file)} cannot be read (${code}); it should be a file that holds ${name}`,
-    )
+    throw configError(setter, `${shown} cannot be read (${code}); it should be a file that holds ${name}`)
   }
   // Editors and `echo` end a file with a newline that is no part of the secret.
   const value = text.replace(/\r?\n$/, '')
-  if (value === '') throw configError(setter, `${JSON.stringify(file)} is empty; it should hold ${name}`)
+  if (value === '') throw configError(setter, `${shown} is empty; it should hold ${name}`)
   return value
 }
 

@@ -163,9 +163,10 @@ function say({ role, name }: Relation): string {
  */
 export function lacksTriggers(sources: readonly Source[]): ChangeSource[] {
   const found = changeSources(sources, { heard: 'triggers', pollOf: () => 0, scrub: 0 }).filter(isMendable)
-  const bare = new Set(sources.flatMap(({ key, relations }) => (relations.every(isBare) ? [key] : [])))
-  const isInstalled = hasTriggers(sources)
-  return found.filter(({ dataset, key }) => !(isInstalled && dataset.startsWith('candles.') && bare.has(key)))
+  const candles = sources.filter(({ dataset }) => dataset.startsWith('candles.'))
+  // Nobody leaves out some of them on purpose: a table that has lost its triggers was swapped, or restored.
+  const areLeftOut = hasTriggers(sources) && !hasTriggers(candles)
+  return found.filter(({ dataset }) => !(areLeftOut && dataset.startsWith('candles.')))
 }
 
 /** True if any trigger of ours is there: somebody has chosen them. */

@@ -99,6 +99,16 @@ describe('secrets in the configuration', () => {
   })
 })
 
+it.each([
+  [{ ALERTS_WEBHOOK_SECRET_FILE: 's3cr3t9' }],
+  [{ REDIS_URL_FILE: 's3cr3t9' }],
+  [{ HTTP_LISTEN: 'user:s3cr3t9@host' }],
+])('a secret in the place of something else: %j', async (env) => {
+  const { status, stdout, stderr } = await rekindle(['verify'], env)
+  expect(status).toBe(2)
+  expect(stdout + stderr).not.toContain('s3cr3t9')
+})
+
 describe('secrets in a file that is no configuration', () => {
   it.each([
     ['an alias', 'redis:\n  url: *s3cr3t9'],
