@@ -112,7 +112,8 @@ describe('one incident, one alert', () => {
     expect(await reader.stop()).toBeGreaterThan(0)
     const losses = await expectOneStorm(daemon)
     expect(losses).toBeGreaterThan(5)
-    expect(losses).toBeLessThanOrEqual(flushes)
+    // One that comes in the middle of a heal may be seen in two parts: what was not back yet, and what had just been.
+    expect(losses).toBeLessThanOrEqual(2 * flushes)
     expect(daemon.all('data_loss_continues')[0]).toMatchObject({ causes: ['flush'], symbols_lost: 3 })
     await expectWhole(redis.url, database, layout)
   }, 60_000)
