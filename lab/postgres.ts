@@ -131,7 +131,7 @@ class OwnPostgres implements RunningPostgres {
   }
 
   async copy(as: 'own' | 'standby'): Promise<RunningPostgres> {
-    const follows = as === 'standby' ? { primary_conninfo: this.url } : {}
+    const follows: Record<string, string> = as === 'standby' ? { primary_conninfo: this.url } : {}
     const copy = new OwnPostgres(await freePort(), { ...this.#settings, ...follows })
     try {
       copy.#user = this.#user

@@ -1,7 +1,7 @@
 import { catchError, EMPTY, exhaustMap, filter, interval, type Observable } from 'rxjs'
 import { steadyTime } from '../clock.js'
 import { suspect } from '../decide/suspicion.js'
-import { mergeTasks } from '../decide/tasks.js'
+import { mergeTasks, planTasks } from '../decide/tasks.js'
 import { abortable } from '../flow/abortable.js'
 import { compareSymbols, type Survey } from '../heal/survey.js'
 import type { Lack, Task } from '../model.js'
@@ -62,9 +62,10 @@ export function settling(life: Life, unsettled: Unsettled, context: LifeContext)
         restUntil = steadyTime() + SPARING * (steadyTime() - startedAt)
         conditions.worked('settling')
         const lacks = settledLacks(found, context).filter(isWhole)
+        const holes = planTasks(found.lacks.filter(isWhole).filter(isHole), 'sync', steadyTime())
         return async () => {
           const drifted = await judgeDrift(lacks, began, life, context)
-          return { ...drifted, tasks: [...tasks, ...drifted.tasks] }
+          return { ...drifted, tasks: [...tasks, ...holes, ...drifted.tasks] }
         }
       }).pipe(
         catchError((error: unknown) => {
@@ -86,12 +87,16 @@ function quietOnes({ live, guard }: LifeContext): { symbol: string; dataset: str
   return owned.flatMap(({ owner }) => owner ?? [])
 }
 
-/** Of what was found, the keys of which values stand still on both sides, and those that only lack something. */
+/** What is gone from a key that stands, of which nothing tells. Perhaps it is only on its way: that is no news. */
+function isHole({ kind, missing, differing }: Lack): boolean {
+  return missing > 0 && differing === 0 && kind !== 'missing' && kind !== 'wrong_type'
+}
+
+/** Of what was found, the values that stand still on both sides. */
 function settledLacks({ lacks }: Survey, { live }: LifeContext): Lack[] {
   return lacks.flatMap((lack): Lack[] => {
     const differing = live.settledIn(lack.key)
-    const waits = differing === 0 && (lack.differing > 0 || lack.missing === 0)
-    return waits ? [] : [{ ...lack, differing }]
+    return differing === 0 ? [] : [{ ...lack, differing }]
   })
 }
 
